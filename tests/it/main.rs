@@ -45,6 +45,7 @@ mod prose;
 mod reading_command;
 mod redis_bus;
 mod scripted_http;
+mod small_talk;
 mod sqlite_indexes;
 mod store_contract;
 mod store_open;

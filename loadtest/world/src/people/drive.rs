@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::http::{self, HttpError};
 use super::script::{Action, PersonAction, ReplyTo};
 use crate::world::World;
-use crate::world::event::Post;
+use crate::world::event::{ChatMessage, Post};
 
 /// How long one call to the control API may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,8 +38,8 @@ pub struct PeopleSummary {
 
 /// A place where a script is played.
 trait Stage {
-    /// Returns the ids of the last messages of a chat, newest first.
-    fn last(&self, chat: i64, count: usize) -> impl Future<Output = Vec<i64>> + Send;
+    /// Returns the last messages of a chat, newest first.
+    fn last(&self, chat: i64, count: usize) -> impl Future<Output = Vec<Seen>> + Send;
     /// Posts a message; returns false when it was refused.
     fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> impl Future<Output = bool> + Send;
     /// Sets a reaction; returns false when it was refused.
@@ -93,23 +93,33 @@ async fn play(
 }
 
 async fn perform(stage: &impl Stage, action: &PersonAction, summary: &mut PeopleSummary) {
+    let mut post = async |text: &str, reply_to: Option<i64>, mentions: bool| {
+        if stage.post(action, text, reply_to).await {
+            summary.posts += 1;
+            summary.replies += u64::from(reply_to.is_some());
+            summary.mentions += u64::from(mentions);
+        } else {
+            summary.refused += 1;
+        }
+    };
     match &action.action {
         Action::Post { text, reply, mentions } => {
             let reply_to = match reply {
-                Some(ReplyTo::Last(n)) => stage.last(action.chat, *n).await.last().copied(),
+                Some(ReplyTo::Last(n)) => stage.last(action.chat, *n).await.last().map(|seen| seen.message_id),
                 None => None,
             };
-            if stage.post(action, text, reply_to).await {
-                summary.posts += 1;
-                summary.replies += u64::from(reply_to.is_some());
-                summary.mentions += u64::from(mentions.is_some());
-            } else {
-                summary.refused += 1;
+            post(text, reply_to, mentions.is_some()).await;
+        }
+        Action::Answer { answer, within, otherwise } => {
+            let last = stage.last(action.chat, *within).await;
+            match last.iter().find(|seen| seen.author.is_bot && !seen.text.is_empty()) {
+                Some(said) => post(&answer.to(&said.text), Some(said.message_id), false).await,
+                None => post(otherwise, None, false).await,
             }
         }
-        Action::React { emoji } => match stage.last(action.chat, 1).await.first() {
+        Action::React { emoji } => match stage.last(action.chat, 1).await.first().map(|seen| seen.message_id) {
             None => summary.skipped += 1,
-            Some(message_id) if stage.react(action, *message_id, emoji).await => {
+            Some(message_id) if stage.react(action, message_id, emoji).await => {
                 summary.reactions += 1;
             }
             Some(_) => summary.refused += 1,
@@ -120,8 +130,13 @@ async fn perform(stage: &impl Stage, action: &PersonAction, summary: &mut People
 struct WorldStage<'a>(&'a World);
 
 impl Stage for WorldStage<'_> {
-    async fn last(&self, chat: i64, count: usize) -> Vec<i64> {
-        self.0.history(chat, count).iter().rev().map(|message| message.message_id).collect()
+    async fn last(&self, chat: i64, count: usize) -> Vec<Seen> {
+        let seen = |message: ChatMessage| Seen {
+            message_id: message.message_id,
+            text: message.text,
+            author: SeenAuthor { is_bot: message.author.is_bot },
+        };
+        self.0.history(chat, count).into_iter().rev().map(seen).collect()
     }
 
     async fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> bool {
@@ -143,6 +158,16 @@ struct HttpStage {
 #[derive(Debug, Deserialize)]
 struct Seen {
     message_id: i64,
+    #[serde(default)]
+    text: String,
+    author: SeenAuthor,
+}
+
+/// The part of a message's author that a person needs.
+#[derive(Debug, Deserialize)]
+struct SeenAuthor {
+    #[serde(default)]
+    is_bot: bool,
 }
 
 impl HttpStage {
@@ -159,13 +184,14 @@ impl HttpStage {
 }
 
 impl Stage for HttpStage {
-    async fn last(&self, chat: i64, count: usize) -> Vec<i64> {
+    async fn last(&self, chat: i64, count: usize) -> Vec<Seen> {
         let url = format!("{}/sim/chats/{chat}/messages?last={count}", self.base_url);
         let Ok(response) = http::send(self.client.get(&url).timeout(CALL_TIMEOUT), &url).await else {
             return Vec::new();
         };
-        let seen: Vec<Seen> = response.json().await.unwrap_or_default();
-        seen.iter().rev().map(|message| message.message_id).collect()
+        let mut seen: Vec<Seen> = response.json().await.unwrap_or_default();
+        seen.reverse();
+        seen
     }
 
     async fn post(&self, action: &PersonAction, text: &str, reply_to: Option<i64>) -> bool {

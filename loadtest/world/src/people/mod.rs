@@ -2,6 +2,7 @@
 //!
 //! - `spec`: the people and how much they do
 //! - `script`: small talk as a pure, seeded sequence of actions
+//! - `answers`: what a person answers to a bot
 //! - `load_posts`: marked messages for load tests
 //! - `oddities`: odd messages
 //! - `names`: Turkish suffixes on names
@@ -11,6 +12,7 @@
 //!
 //! The re-exports below are the folder's public interface.
 
+pub mod answers;
 pub mod drive;
 pub mod http;
 pub mod load_posts;
@@ -21,6 +23,7 @@ pub mod spec;
 
 mod lines;
 
+pub use answers::Answer;
 pub use drive::{PeopleSummary, drive, drive_http};
 pub use load_posts::{LoadPost, LoadPosts};
 pub use script::{Action, PeopleScript, PersonAction, ReplyTo};

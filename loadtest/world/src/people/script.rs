@@ -3,14 +3,26 @@
 //! The sequence never ends unless all chats are silent, its times never decrease, and the same seed and spec give the
 //! same sequence.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::answers::Answer;
 use super::lines::{ENGLISH, Lines, TURKISH};
 use super::names::{Case, suffixed};
 use super::spec::{PeopleBot, PeopleChat, PeopleSpec, SleepHours};
+use crate::texts::varied;
 
-/// The number of last messages that people reply to.
-const REPLY_DEPTH: usize = 4;
+/// The number of last messages among which people look for a bot's to answer.
+const REPLY_DEPTH: usize = 6;
+/// The share of actions with which somebody leaves, and the number of actions until they are back.
+const LEAVES: f64 = 0.03;
+const AWAY: std::ops::Range<u32> = 5..14;
+/// The share of actions that begin a scene.
+const SCENES: f64 = 0.07;
+/// The gap between the lines of a story, as a share of the usual one.
+const STORY_GAP: f64 = 0.4;
+/// The number of a chat's last lines that are not said again.
+const REMEMBERED: usize = 40;
 /// The emoji of people's reactions; all are allowed as reactions in groups.
 const EMOJI: [&str; 8] = ["👍", "❤", "😁", "🔥", "🎉", "🤔", "👏", "💯"];
 const HOUR: f64 = 3600.0;
@@ -40,6 +52,15 @@ pub enum Action {
         /// The username that the text mentions, without `@`.
         mentions: Option<String>,
     },
+    /// The person answers the last message of a bot.
+    Answer {
+        /// The answer.
+        answer: Answer,
+        /// The number of last messages among which the bot's is looked for.
+        within: usize,
+        /// The text when there is no such message.
+        otherwise: String,
+    },
     /// The person reacts to the last message of the chat.
     React {
         /// The reaction.
@@ -59,8 +80,20 @@ pub enum ReplyTo {
 pub struct PeopleScript {
     rng: fastrand::Rng,
     spec: PeopleSpec,
-    /// The time of the next action in each chat, in seconds since the start.
-    next: Vec<f64>,
+    rooms: Vec<Room>,
+}
+
+/// The state of one chat.
+#[derive(Debug, Clone, Default)]
+struct Room {
+    /// The time of the next action, in seconds since the start.
+    next: f64,
+    /// The rest of a scene: persons by their place among the chat's people, and what they say.
+    scene: VecDeque<(usize, &'static str)>,
+    /// The persons who left, each with the number of actions until they are back.
+    away: Vec<(usize, u32)>,
+    /// The last lines, which are not said again at once.
+    said: VecDeque<&'static str>,
 }
 
 impl PeopleScript {
@@ -71,8 +104,8 @@ impl PeopleScript {
         if !(rate.is_finite() && rate > 0.0) {
             spec.chats.clear();
         }
-        let mut script = Self { rng: fastrand::Rng::with_seed(seed), next: Vec::new(), spec };
-        script.next = (0..script.spec.chats.len()).map(|_| script.gap()).collect();
+        let mut script = Self { rng: fastrand::Rng::with_seed(seed), rooms: Vec::new(), spec };
+        script.rooms = (0..script.spec.chats.len()).map(|_| Room { next: script.gap(), ..Room::default() }).collect();
         script
     }
 
@@ -85,64 +118,139 @@ impl PeopleScript {
         self.rng.f64() < share
     }
 
-    fn act(&mut self, index: usize) -> (i64, i64, Action) {
+    /// Returns the next action of a chat, with the person by its place.
+    fn act(&mut self, index: usize) -> (usize, Action) {
         let chat = self.spec.chats[index].clone();
-        let person = self.rng.choice(&chat.people).cloned();
-        let (person, name) = person.map(|person| (person.id, person.first_name)).unwrap_or_default();
-        let action = if self.is_drawn(self.spec.reaction_share) {
-            let emoji = EMOJI[self.rng.usize(..EMOJI.len())];
-            Action::React { emoji: emoji.to_owned() }
-        } else {
-            self.write(&chat, &name)
+        let turkish = match chat.language_code.get(..2) {
+            Some("tr") => true,
+            Some("en") => false,
+            _ => self.rng.bool(),
         };
-        (chat.chat, person, action)
+        let lines: &'static Lines = if turkish { &TURKISH } else { &ENGLISH };
+        if let Some((person, text)) = self.rooms[index].scene.pop_front() {
+            return (person, post(varied(&mut self.rng, text)));
+        }
+        for (_, left) in &mut self.rooms[index].away {
+            *left = left.saturating_sub(1);
+        }
+        if let Some(at) = self.rooms[index].away.iter().position(|(_, left)| *left == 0) {
+            let (person, _) = self.rooms[index].away.swap_remove(at);
+            return (person, post(self.line(index, &lines.returning)));
+        }
+        let here: Vec<usize> =
+            (0..chat.people.len()).filter(|at| self.rooms[index].away.iter().all(|(away, _)| away != at)).collect();
+        let person = here[self.rng.usize(..here.len())];
+        if self.is_drawn(self.spec.reaction_share) {
+            let emoji = EMOJI[self.rng.usize(..EMOJI.len())];
+            return (person, Action::React { emoji: emoji.to_owned() });
+        }
+        if here.len() > 1 && self.is_drawn(LEAVES) {
+            let until = self.rng.u32(AWAY);
+            self.rooms[index].away.push((person, until));
+            return (person, post(self.line(index, &lines.leaving)));
+        }
+        if self.is_drawn(SCENES)
+            && let Some(action) = self.begin_scene(index, lines, &here)
+        {
+            return action;
+        }
+        let action = self.write(index, turkish, &chat, person);
+        (person, action)
     }
 
-    fn write(&mut self, chat: &PeopleChat, author: &str) -> Action {
-        let lines = match chat.language_code.get(..2) {
-            Some("tr") => &TURKISH,
-            Some("en") => &ENGLISH,
-            _ if self.rng.bool() => &TURKISH,
-            _ => &ENGLISH,
-        };
+    /// Begins a scene whose persons are all here; returns its first line.
+    fn begin_scene(&mut self, index: usize, lines: &'static Lines, here: &[usize]) -> Option<(usize, Action)> {
+        let scene = self.rng.choice(&lines.scenes)?;
+        if self.rooms[index].said.contains(&scene.first()?.1) {
+            return None;
+        }
+        let mut cast = here.to_vec();
+        self.rng.shuffle(&mut cast);
+        let played: Option<VecDeque<_>> = scene.iter().map(|(role, text)| Some((*cast.get(*role)?, *text))).collect();
+        self.rooms[index].scene = played?;
+        let (person, text) = self.rooms[index].scene.pop_front()?;
+        self.remember(index, text);
+        Some((person, post(varied(&mut self.rng, text))))
+    }
+
+    fn write(&mut self, index: usize, turkish: bool, chat: &PeopleChat, author: usize) -> Action {
+        let lines: &'static Lines = if turkish { &TURKISH } else { &ENGLISH };
+        if !chat.bots.is_empty() && self.is_drawn(self.spec.reply_share) {
+            let seed = self.rng.u64(..);
+            let otherwise = self.about_topic(index, lines);
+            let answer = Answer { seed, turkish };
+            return Action::Answer { answer, within: REPLY_DEPTH, otherwise };
+        }
         let bot = if self.is_drawn(self.spec.mention_share) { self.rng.choice(&chat.bots).cloned() } else { None };
-        let others: Vec<&str> =
-            chat.people.iter().map(|person| person.first_name.as_str()).filter(|name| *name != author).collect();
+        let others: Vec<&str> = (0..chat.people.len())
+            .filter(|at| *at != author && self.rooms[index].away.iter().all(|(away, _)| away != at))
+            .map(|at| chat.people[at].first_name.as_str())
+            .collect();
         let other = self.rng.choice(others).map(str::to_owned);
-        let reply = self.is_drawn(self.spec.reply_share).then(|| ReplyTo::Last(self.rng.usize(1..=REPLY_DEPTH)));
-        let template = self.template(lines, bot.is_some(), reply.is_some());
+        let template = self.template(index, lines, bot.is_some());
         let apostrophe = if self.rng.bool() { '\'' } else { '’' };
         let text = fill(&template, bot.as_ref(), other.as_deref(), apostrophe)
-            .or_else(|| fill(&self.about_topic(lines), bot.as_ref(), None, apostrophe))
+            .or_else(|| fill(&self.about_topic(index, lines), bot.as_ref(), None, apostrophe))
             .unwrap_or_default();
         let mentions = bot.map(|bot| bot.username).filter(|username| text.contains(&format!("@{username}")));
-        Action::Post { text, reply, mentions }
+        Action::Post { text, reply: None, mentions }
     }
 
-    fn template(&mut self, lines: &Lines, to_bot: bool, is_reply: bool) -> String {
+    fn template(&mut self, index: usize, lines: &'static Lines, to_bot: bool) -> String {
         if to_bot {
-            if self.is_drawn(0.35) {
-                return self.line(&lines.about_bots);
+            if self.is_drawn(0.2) {
+                return self.line(index, &lines.about_bots);
             }
-            let address = self.line(&lines.addresses);
-            return format!("{address} {}", self.about_topic(lines));
+            let address = self.rng.choice(&lines.addresses).copied().unwrap_or_default();
+            let question = self.question(index, lines);
+            return format!("{address} {question}");
         }
-        if is_reply {
-            let reply = self.line(&lines.replies);
-            return if self.is_drawn(0.4) { format!("{reply}, {}", self.about_topic(lines)) } else { reply };
+        if self.is_drawn(0.15) {
+            return self.line(index, &lines.chatter);
         }
-        let text = if self.is_drawn(0.15) { self.line(&lines.chatter) } else { self.about_topic(lines) };
-        if self.is_drawn(0.3) { format!("{} {text}", self.line(&lines.openers)) } else { text }
+        let text = self.about_topic(index, lines);
+        if self.is_drawn(0.12) {
+            let opener = self.rng.choice(&lines.openers).copied().unwrap_or_default();
+            return format!("{opener} {text}");
+        }
+        text
     }
 
-    fn about_topic(&mut self, lines: &Lines) -> String {
-        let (statements, questions) = &lines.topics[self.rng.usize(..lines.topics.len())];
-        if self.is_drawn(self.spec.question_share) { self.line(questions) } else { self.line(statements) }
+    fn about_topic(&mut self, index: usize, lines: &'static Lines) -> String {
+        if self.is_drawn(self.spec.question_share) {
+            return self.question(index, lines);
+        }
+        let topic = &lines.topics[self.rng.usize(..lines.topics.len())];
+        self.line(index, &topic.statements)
     }
 
-    fn line(&mut self, list: &[&str]) -> String {
-        self.rng.choice(list.iter()).map(|line| (*line).to_owned()).unwrap_or_default()
+    fn question(&mut self, index: usize, lines: &'static Lines) -> String {
+        let topic = &lines.topics[self.rng.usize(..lines.topics.len())];
+        self.line(index, &topic.questions)
     }
+
+    /// Chooses a line, if possible one that was not said lately.
+    fn line(&mut self, index: usize, list: &[&'static str]) -> String {
+        let fresh: Vec<&'static str> =
+            list.iter().copied().filter(|line| !self.rooms[index].said.contains(line)).collect();
+        let Some(line) = self.rng.choice(if fresh.is_empty() { list } else { &fresh }).copied() else {
+            return String::new();
+        };
+        self.remember(index, line);
+        varied(&mut self.rng, line)
+    }
+
+    fn remember(&mut self, index: usize, line: &'static str) {
+        let said = &mut self.rooms[index].said;
+        if said.len() >= REMEMBERED {
+            said.pop_front();
+        }
+        said.push_back(line);
+    }
+}
+
+fn post(text: String) -> Action {
+    Action::Post { text, reply: None, mentions: None }
 }
 
 impl Iterator for PeopleScript {
@@ -150,16 +258,20 @@ impl Iterator for PeopleScript {
 
     fn next(&mut self) -> Option<PersonAction> {
         let (index, at) = loop {
-            let index = (0..self.next.len()).min_by(|a, b| self.next[*a].total_cmp(&self.next[*b]))?;
-            let at = self.next[index];
+            let index = (0..self.rooms.len()).min_by(|a, b| self.rooms[*a].next.total_cmp(&self.rooms[*b].next))?;
+            let at = self.rooms[index].next;
             match self.spec.sleep.and_then(|sleep| wake_after(sleep, at)) {
                 // Each chat wakes after a gap of its own, so another chat may come first.
-                Some(wake) => self.next[index] = wake + self.gap(),
+                Some(wake) => self.rooms[index].next = wake + self.gap(),
                 None => break (index, at),
             }
         };
-        self.next[index] = at + self.gap();
-        let (chat, person, action) = self.act(index);
+        let (person, action) = self.act(index);
+        // Who tells something over several lines writes them in quick succession.
+        let goes_on = self.rooms[index].scene.front().is_some_and(|(next, _)| *next == person);
+        self.rooms[index].next = at + self.gap() * if goes_on { STORY_GAP } else { 1.0 };
+        let chat = &self.spec.chats[index];
+        let (chat, person) = (chat.chat, chat.people[person].id);
         Some(PersonAction { after: Duration::try_from_secs_f64(at).ok()?, chat, person, action })
     }
 }
@@ -234,9 +346,8 @@ mod tests {
         assert!((80.0..120.0).contains(&minutes), "3000 actions in three chats took {minutes} minutes");
         let reactions = script.iter().filter(|action| matches!(action.action, Action::React { .. })).count();
         assert!((230..370).contains(&reactions), "{reactions}");
-        let replies =
-            script.iter().filter(|action| matches!(action.action, Action::Post { reply: Some(_), .. })).count();
-        assert!((440..640).contains(&replies), "{replies}");
+        let answers = script.iter().filter(|action| matches!(action.action, Action::Answer { .. })).count();
+        assert!((250..520).contains(&answers), "{answers}");
     }
 
     #[test]
@@ -248,14 +359,68 @@ mod tests {
                     assert_eq!(mentions.is_some(), text.contains('@'), "{text}");
                     Some(text)
                 }
-                Action::React { .. } => None,
+                Action::Answer { .. } | Action::React { .. } => None,
             })
             .collect();
         assert!(texts.iter().all(|text| !text.is_empty() && !text.contains(['{', '}'])));
-        assert!(texts.iter().collect::<std::collections::HashSet<_>>().len() > 800);
+        assert!(texts.iter().collect::<std::collections::HashSet<_>>().len() > 450);
         for wanted in ["@deniz_bot", "Deniz'e", "Zeynep’in", "Deniz’den", "Zeynep,", "?"] {
             assert!(texts.iter().any(|text| text.contains(wanted)), "{wanted}");
         }
+    }
+
+    #[test]
+    fn at_most_a_third_of_the_lines_call_a_bot_and_stories_are_told_over_several_lines() {
+        let script: Vec<_> = PeopleScript::new(6, spec()).take(3000).collect();
+        let (mut lines, mut calls) = (0, 0);
+        for action in &script {
+            match &action.action {
+                Action::Post { text, .. } => {
+                    lines += 1;
+                    calls += u32::from(["Deniz", "Zeynep", "@"].iter().any(|name| text.contains(name)));
+                }
+                Action::Answer { .. } => {
+                    lines += 1;
+                    calls += 1;
+                }
+                Action::React { .. } => {}
+            }
+        }
+        assert!(calls * 3 <= lines, "{calls} of {lines}");
+        for (first, second) in [("so the plumber came", "looks at the tap"), ("gece üçte zil çaldı", "çorapla indim")]
+        {
+            let text = |action: &PersonAction| match &action.action {
+                Action::Post { text, .. } => text.clone(),
+                _ => String::new(),
+            };
+            let opens = script.iter().find(|action| text(action).contains(first)).expect("the story is told");
+            let told = script.iter().any(|action| {
+                (action.chat, action.person) == (opens.chat, opens.person) && text(action).contains(second)
+            });
+            assert!(told, "{first}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_says_nothing_until_back() {
+        let only = PeopleSpec { chats: vec![spec().chats[1].clone()], ..spec() };
+        let mut away: Vec<i64> = Vec::new();
+        let mut returned = 0;
+        for action in PeopleScript::new(8, only).take(2000) {
+            let Action::Post { text, .. } = &action.action else { continue };
+            let says = |list: &[&str]| list.contains(&text.as_str());
+            if says(&ENGLISH.returning) {
+                assert!(away.contains(&action.person));
+                away.retain(|person| *person != action.person);
+                returned += 1;
+            } else {
+                assert!(!away.contains(&action.person), "{text}");
+            }
+            if says(&ENGLISH.leaving) {
+                away.push(action.person);
+            }
+        }
+        assert!(returned > 10, "{returned}");
     }
 
     #[test]

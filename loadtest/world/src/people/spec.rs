@@ -14,7 +14,7 @@ pub struct PeopleSpec {
     pub messages_per_minute_per_chat: f64,
     /// The share of messages that name or address a bot.
     pub mention_share: f64,
-    /// The share of messages that reply to another.
+    /// The share of messages that answer a bot's.
     pub reply_share: f64,
     /// The share of lines about a topic that ask something.
     pub question_share: f64,
@@ -29,8 +29,8 @@ impl Default for PeopleSpec {
         Self {
             chats: Vec::new(),
             messages_per_minute_per_chat: 4.0,
-            mention_share: 0.3,
-            reply_share: 0.2,
+            mention_share: 0.2,
+            reply_share: 0.17,
             question_share: 0.35,
             reaction_share: 0.08,
             sleep: None,

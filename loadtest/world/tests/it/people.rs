@@ -22,7 +22,8 @@ async fn a_script_is_played_on_a_world() {
     let summary = drive(&world, at_once(&spec, 200), pending()).await;
     assert_eq!(summary.refused, 0);
     assert_eq!(summary.posts + summary.reactions + summary.skipped, 200);
-    assert!(summary.replies > 10 && summary.mentions > 10 && summary.reactions > 3, "{summary:?}");
+    // People reply to bots, of whom none speaks here; and few of their lines call one.
+    assert!((3..=70).contains(&summary.mentions) && summary.reactions > 3, "{summary:?}");
     let posted: usize = spec.chats.iter().map(|chat| world.history(chat.id, 1000).len()).sum();
     assert!(posted as u64 >= summary.posts);
 }

@@ -171,8 +171,7 @@ impl Soak {
 
     fn on_person(&mut self, action: PersonAction) -> anyhow::Result<()> {
         self.next_person();
-        let (Some(&chat), Action::Post { text, reply, mentions }) = (self.by_telegram.get(&action.chat), action.action)
-        else {
+        let Some(&chat) = self.by_telegram.get(&action.chat) else {
             return Ok(());
         };
         let room = &self.rooms[chat];
@@ -182,7 +181,18 @@ impl Soak {
         };
         let window = &room.memory.window;
         let mut posts = window.iter().rev().filter(|note| note.kind == EntryKind::Message);
-        let replied = reply.and_then(|ReplyTo::Last(back)| posts.nth(back - 1)).cloned();
+        let (text, replied, mentions) = match action.action {
+            Action::Post { text, reply, mentions } => {
+                (text, reply.and_then(|ReplyTo::Last(back)| posts.nth(back - 1)).cloned(), mentions)
+            }
+            Action::Answer { answer, within, otherwise } => {
+                let said = posts.take(within).find(|note| note.fleet_bot.is_some() && note.text.is_some()).cloned();
+                let text =
+                    said.as_ref().and_then(|note| note.text.as_deref()).map_or(otherwise, |text| answer.to(text));
+                (text, said, None)
+            }
+            Action::React { .. } => return Ok(()),
+        };
         let called = called(room, &text, mentions.as_deref(), replied.as_deref());
         let author = TelegramUserId(action.person);
         let message = Message {

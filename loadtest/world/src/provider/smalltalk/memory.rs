@@ -1,30 +1,28 @@
-//! Remembers the sentences of earlier texts, and measures how similar a new text is. Layer: world; pure.
+//! Remembers the lines, openings and questions of earlier texts, and measures how similar a new text is. Layer: world;
+//! pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::intent::fold;
-use super::prompt::Prompt;
+use super::words::{fold, words};
 
 /// The number of texts that are remembered.
 const TEXTS_MAX: usize = 20_000;
 /// The number of last texts that count for every persona. Older texts count only for the persona that said them.
 const OF_ALL: u64 = 600;
 
-/// The sentences of a text without the name addressed, each as a hash with its number of letters.
-#[derive(Debug)]
+/// The number of last openings of a persona that it does not use again.
+const OPENINGS: usize = 16;
+/// The number of first words that make an opening.
+const OPENING_WORDS: usize = 2;
+
+/// The sentences of a text: the hash of the line that each was made of, with its number of letters.
+#[derive(Debug, Default)]
 pub(super) struct Sentences(Vec<(u64, u32)>);
 
 impl Sentences {
-    pub(super) fn of(text: &str, prompt: &Prompt) -> Self {
-        let names: Vec<String> = prompt.speaker.iter().chain(&prompt.others).map(|name| fold(name)).collect();
-        let sentence = |sentence: &str| {
-            let folded = fold(sentence.trim());
-            let plain = names.iter().find_map(|name| folded.strip_prefix(name.as_str())?.strip_prefix(", "));
-            let plain = plain.unwrap_or(&folded);
-            (hash(plain), u32::try_from(plain.chars().count()).unwrap_or(u32::MAX))
-        };
-        Self(text.split(['.', '?', '!']).filter(|part| !part.trim().is_empty()).map(sentence).collect())
+    pub(super) fn add(&mut self, line: &str, sentence: &str) {
+        self.0.push((hash(line), u32::try_from(sentence.chars().count()).unwrap_or(u32::MAX)));
     }
 
     fn letters(&self) -> u32 {
@@ -41,6 +39,16 @@ pub(super) struct Memory {
     forgotten: u64,
     /// For each sentence, the numbers of the texts that contain it, oldest first.
     places: HashMap<u64, VecDeque<u64>>,
+    /// The habits of each persona.
+    habits: HashMap<u64, Habits>,
+}
+
+/// What a persona did lately.
+#[derive(Debug, Default)]
+struct Habits {
+    openings: VecDeque<u64>,
+    answers: u32,
+    asked: u32,
 }
 
 impl Memory {
@@ -63,7 +71,26 @@ impl Memory {
         common.into_iter().filter_map(of).fold(0.0, f64::max)
     }
 
-    pub(super) fn remember(&mut self, persona: &str, sentences: Sentences) {
+    /// Returns whether the persona has opened a text with the same words lately.
+    pub(super) fn has_opened(&self, persona: &str, text: &str) -> bool {
+        let habits = self.habits.get(&hash(persona));
+        habits.is_some_and(|habits| habits.openings.contains(&opening(text)))
+    }
+
+    /// Returns whether one more question keeps the share of the persona's answers that ask within `share`.
+    pub(super) fn may_ask(&self, persona: &str, share: f64) -> bool {
+        let (asked, answers) = self.habits.get(&hash(persona)).map_or((0, 0), |of| (of.asked, of.answers));
+        f64::from(asked) < share * f64::from(answers + 1)
+    }
+
+    pub(super) fn remember(&mut self, persona: &str, text: &str, sentences: Sentences) {
+        let habits = self.habits.entry(hash(persona)).or_default();
+        if habits.openings.len() >= OPENINGS {
+            habits.openings.pop_front();
+        }
+        habits.openings.push_back(opening(text));
+        habits.answers += 1;
+        habits.asked += u32::from(text.contains('?'));
         if self.texts.len() >= TEXTS_MAX
             && let Some((_, oldest)) = self.texts.pop_front()
         {
@@ -83,6 +110,11 @@ impl Memory {
         }
         self.texts.push_back((hash(persona), sentences));
     }
+}
+
+fn opening(text: &str) -> u64 {
+    let folded = fold(text);
+    hash(&words(&folded).into_iter().take(OPENING_WORDS).collect::<Vec<_>>().join(" "))
 }
 
 fn hash(text: &str) -> u64 {

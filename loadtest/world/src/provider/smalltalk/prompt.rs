@@ -1,6 +1,6 @@
-//! Reads a request to a persona: language, names, last messages, traits. Layer: world; pure.
+//! Reads a request to a persona: language, names, last messages, persona. Layer: world; pure.
 
-use super::intent::{Language, fold, language_of};
+use super::words::{Language, fold, language_of};
 use crate::provider::wire::ChatMessage;
 
 /// The number of last messages that count.
@@ -38,32 +38,39 @@ const LABELS: [&str; 22] = [
 pub(in crate::provider) struct Prompt {
     /// The language to answer in.
     pub(super) language: Language,
-    /// The persona's own name.
-    pub(super) persona: Option<String>,
-    /// The author of the message that is answered, when the prompt names one other than the persona.
-    pub(super) speaker: Option<String>,
-    /// The message that is answered.
+    /// The persona that answers.
+    pub(super) persona: Persona,
+    /// The message that is answered, without the quotation in front of it.
     pub(super) text: String,
+    /// The words that the message replies to, when it quotes them.
+    pub(super) quoted: Option<String>,
+    /// The subject that the persona is asked to bring up, when nobody is answered; empty for one of its own.
+    pub(super) opens: Option<String>,
     /// The last messages, newest first, including the one that is answered.
     pub(super) recent: Vec<String>,
-    /// The names of the other participants: neither the persona nor the speaker.
+    /// The names of the other participants: neither the persona nor the author of the message.
     pub(super) others: Vec<String>,
-    /// The persona's traits.
-    pub(super) ways: Ways,
+    /// The names of all who are known, which are no words of a subject.
+    pub(super) names: Vec<String>,
 }
 
-/// The traits that the instructions give to the persona.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "four independent traits of a persona")]
-pub(super) struct Ways {
-    /// Likes to disagree.
-    pub(super) contrary: bool,
-    /// Likes to agree.
-    pub(super) warm: bool,
-    /// Likes to ask.
-    pub(super) curious: bool,
-    /// Uses few words.
-    pub(super) terse: bool,
+/// What the instructions tell of the persona.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Persona {
+    pub(super) name: Option<String>,
+    /// The words about who the persona is and how it writes, as they stand there.
+    pub(super) manner: String,
+    pub(super) interests: Vec<String>,
+    pub(super) examples: Vec<String>,
+    pub(super) stances: Vec<Stance>,
+}
+
+/// A position that the persona holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stance {
+    pub(super) topic: String,
+    pub(super) position: String,
+    pub(super) reasons: Vec<String>,
 }
 
 impl Prompt {
@@ -75,14 +82,13 @@ impl Prompt {
             .map(ChatMessage::text)
             .collect();
         let system = system.join("\n");
-        let own_name = own_name(&system);
+        let persona = Persona::read(&system);
         let mut said: Vec<(Option<String>, String)> = Vec::new();
         for message in messages.iter().filter(|message| message.role == "user") {
             said.extend(utterances(&message.text()));
         }
-        let (speaker, text) = said.last().cloned().unwrap_or_default();
-        let is_own = |name: &String| own_name.as_ref().is_some_and(|own| fold(own) == fold(name));
-        let speaker = speaker.filter(|name| !is_own(name));
+        let (speaker, last) = said.last().cloned().unwrap_or_default();
+        let is_own = |name: &String| persona.name.as_ref().is_some_and(|own| fold(own) == fold(name));
         let mut others: Vec<String> = Vec::new();
         for name in said.iter().rev().take(MEMORY).filter_map(|(name, _)| name.clone()) {
             if !is_own(&name) && Some(&name) != speaker.as_ref() && !others.contains(&name) {
@@ -91,61 +97,104 @@ impl Prompt {
         }
         let recent: Vec<String> =
             messages.iter().rev().filter(|m| m.role != "system").take(MEMORY).map(ChatMessage::text).collect();
-        let language = language(&system, &text, &recent);
-        Self { persona: own_name, language, speaker, text, recent, others, ways: ways(&system) }
+        let (quoted, text) = unquoted(&last);
+        let opens = opening(&last);
+        let bots = after(&system, &["Other bots here:", "Buradaki öteki botlar:"]).unwrap_or_default();
+        let bots = bots.split(',').map(|name| name.trim().trim_end_matches('.').to_owned());
+        let names = bots.chain(persona.name.clone()).chain(others.iter().cloned()).filter(|name| !name.is_empty());
+        let names = names.collect();
+        let language = language(&system, opens.as_deref().unwrap_or(text), &recent);
+        Self { language, text: text.to_owned(), quoted, opens, recent, others, names, persona }
     }
 }
 
+impl Persona {
+    fn read(system: &str) -> Self {
+        let style = after(system, &["How you write:", "Nasıl yazarsın:"]);
+        let named = ["Your name is ", "Adın "].iter().filter_map(|lead| system.find(lead)).min();
+        // Without a name line, the instructions are the persona's description alone.
+        let voice = named.map_or(system, |at| &system[..at]);
+        let interests = after(system, &["You like to talk about:", "Sevdiğin konular:"]).unwrap_or_default();
+        let list = |text: &str, by: char| -> Vec<String> {
+            let items = text.split(by).map(|item| item.trim().trim_end_matches('.').to_owned());
+            items.filter(|item| !item.is_empty()).collect()
+        };
+        Self {
+            name: own_name(system),
+            manner: format!("{voice}\n{}", style.unwrap_or_default()),
+            interests: list(interests, ','),
+            examples: examples(system),
+            stances: system.lines().filter_map(Stance::read).collect(),
+        }
+    }
+}
+
+impl Stance {
+    /// Reads a line "On TOPIC you hold firmly: POSITION. Because: REASON; REASON.".
+    fn read(line: &str) -> Option<Self> {
+        let (head, rest) = line.split_once(": ")?;
+        let topic = match head.trim_start_matches(['-', ' ']).strip_prefix("On ") {
+            Some(topic) => topic.split_once(" you hold")?.0,
+            None => head.split_once(" konusunda").filter(|(_, rest)| rest.ends_with("görüşün"))?.0,
+        };
+        let ends = ["Do not ", "Bununla "].iter().filter_map(|lead| rest.find(lead)).min().unwrap_or(rest.len());
+        let because = ["Because: ", "Çünkü: "].iter().find_map(|lead| Some((rest[..ends].find(lead)?, lead.len())));
+        let position = &rest[..because.map_or(ends, |(at, _)| at)];
+        let reasons = because.map_or("", |(at, lead)| &rest[at + lead..ends]);
+        let reasons = reasons.split(';').map(|reason| reason.trim().trim_end_matches('.').to_owned());
+        Some(Self {
+            topic: topic.trim_start_matches(['-', ' ']).to_owned(),
+            position: position.trim().to_owned(),
+            reasons: reasons.filter(|reason| !reason.is_empty()).collect(),
+        })
+    }
+}
+
+/// Returns the rest of the line that begins with one of the leads.
+fn after<'a>(system: &'a str, leads: &[&str]) -> Option<&'a str> {
+    system.lines().find_map(|line| leads.iter().find_map(|lead| line.trim_start().strip_prefix(lead))).map(str::trim)
+}
+
+fn examples(system: &str) -> Vec<String> {
+    let is_lead = |line: &&str| ["Lines you might write:", "Yazabileceğin türden cümleler:"].contains(&line.trim());
+    let lines = system.lines().skip_while(|line| !is_lead(line)).skip(1);
+    lines.map_while(|line| line.trim_start().strip_prefix("- ")).map(str::to_owned).collect()
+}
+
+/// Returns the language to answer in: that of the message, where the instructions say so, or that of the instructions.
 fn language(system: &str, text: &str, recent: &[String]) -> Language {
     let folded = fold(system);
-    let turkish = ["türkçe", "turkish", "language: tr", "dil: tr"].iter().any(|word| folded.contains(word));
-    let english = ["english", "ingilizce", "language: en", "dil: en"].iter().any(|word| folded.contains(word));
-    match (turkish, english) {
-        (true, false) => Language::Turkish,
-        (false, true) => Language::English,
-        _ => language_of(text)
-            .or_else(|| language_of(&recent.join("\n")))
-            .or_else(|| language_of(system))
-            .unwrap_or(Language::English),
-    }
+    let follows = ["language of the", "language you are", "konuşmanin dil", "mesajin dil"];
+    let told = |words: &[&str]| words.iter().any(|word| folded.contains(word));
+    let by_message = || language_of(text);
+    let turkish = told(&["türkçe", "turkish", "language: tr", "dil: tr"]);
+    let english = told(&["english", "ingilizce", "language: en", "dil: en"]);
+    let by_system = match (turkish, english) {
+        (true, false) => Some(Language::Turkish),
+        (false, true) => Some(Language::English),
+        _ => None,
+    };
+    let first = if told(&follows) { by_message().or(by_system) } else { by_system.or_else(by_message) };
+    first.or_else(|| language_of(&recent.join("\n"))).or_else(|| language_of(system)).unwrap_or(Language::English)
 }
 
-fn ways(system: &str) -> Ways {
-    let folded = fold(system);
-    let has = |list: &[&str]| list.iter().any(|word| folded.contains(&fold(word)));
-    Ways {
-        contrary: has(&[
-            "contrar",
-            "disagree",
-            "skeptic",
-            "sceptic",
-            "grumpy",
-            "devil's advocate",
-            "argue",
-            "itiraz",
-            "karşı çık",
-            "şüpheci",
-            "huysuz",
-            "eleştir",
-            "tartışma",
-            "aksi",
-        ]),
-        warm: has(&[
-            "warm",
-            "cheerful",
-            "friendly",
-            "kind",
-            "optimis",
-            "supportive",
-            "neşeli",
-            "sıcakkanlı",
-            "iyimser",
-            "sevecen",
-            "destekle",
-        ]),
-        curious: has(&["curious", "asks question", "inquisitive", "meraklı", "soru sor"]),
-        terse: has(&["terse", "laconic", "few words", "one sentence", "az konuş", "kısa konuş", "tek cümle"]),
-    }
+/// Takes the quotation off a message: `[replying to Ada: "words"] text`.
+fn unquoted(line: &str) -> (Option<String>, &str) {
+    let Some(inner) = line.strip_prefix('[') else {
+        return (None, line);
+    };
+    let Some(end) = inner.find("\"]").map(|at| at + 1).or_else(|| inner.find(']')) else {
+        return (None, line);
+    };
+    let quoted = inner[..end].split_once('"').map(|(_, words)| words.trim_end_matches('"').to_owned());
+    (quoted, inner[end + 1..].trim_start())
+}
+
+/// Returns the subject that a request in brackets asks to bring up.
+fn opening(line: &str) -> Option<String> {
+    let request = line.strip_prefix('(')?.strip_suffix(')')?;
+    let is_request = ["quiet", "sessiz", "something", "konu"].iter().any(|word| request.contains(word));
+    is_request.then(|| request.rsplit_once(": ").map_or(String::new(), |(_, topic)| topic.to_owned()))
 }
 
 /// Splits a user's message into authors and texts: lines of `Name: text`, or the whole text without an author.
@@ -173,7 +222,7 @@ fn name_of(candidate: &str) -> Option<String> {
     let first = plain.split_whitespace().next()?;
     let proper = first.starts_with('@') || first.chars().next().is_some_and(char::is_uppercase);
     let short = plain.chars().count() <= LONGEST_NAME_CHARS && plain.split_whitespace().count() <= 3;
-    let clean = !plain.contains(['.', ',', '!', '?', '/', ';', '"']);
+    let clean = !plain.contains(['.', ',', '!', '?', '/', ';', '"', '(']);
     let is_label = LABELS.contains(&fold(first).as_str());
     (proper && short && clean && !is_label).then(|| first.to_owned())
 }
@@ -181,7 +230,7 @@ fn name_of(candidate: &str) -> Option<String> {
 /// Finds the persona's own name in its instructions.
 fn own_name(system: &str) -> Option<String> {
     const BEFORE: [&str; 9] =
-        ["our name is ", "ou are ", "Name: ", "name: ", "Adın ", "adın ", "Senin adın ", "İsim: ", "Sen "];
+        ["our name is ", "Adın ", "adın ", "ou are ", "Name: ", "name: ", "Senin adın ", "İsim: ", "Sen "];
     BEFORE.iter().find_map(|before| {
         let rest = &system[system.find(before)? + before.len()..];
         let name = rest.split(|c: char| !c.is_alphanumeric()).next()?;
@@ -204,29 +253,61 @@ mod tests {
     }
 
     #[test]
-    fn speaker_and_others_are_named_without_the_persona_itself() {
+    fn others_are_named_without_the_persona_itself_and_the_speaker() {
         let prompt = read(
             "You are Deniz, a curious baker. Answer in Turkish.",
             &["Mert Yılmaz: günaydın\nDeniz: günaydın Mert", "Ayşe (admin): fırın açık mı?"],
         );
-        assert_eq!(prompt.speaker.as_deref(), Some("Ayşe"));
         assert_eq!(prompt.others, ["Mert"]);
         assert_eq!(prompt.text, "fırın açık mı?");
         assert_eq!(prompt.language, Language::Turkish);
-        assert!(prompt.ways.curious && !prompt.ways.contrary);
+        assert_eq!(prompt.persona.name.as_deref(), Some("Deniz"));
     }
 
     #[test]
     fn a_colon_alone_makes_no_name() {
         let prompt = read("", &["well then: this is about tea, right?"]);
-        assert_eq!((prompt.speaker, prompt.language), (None, Language::English));
-        assert!(prompt.text.starts_with("well then"));
+        assert!(prompt.text.starts_with("well then") && prompt.language == Language::English);
     }
 
     #[test]
-    fn a_bilingual_persona_answers_in_the_language_of_the_message() {
-        let system = "You speak Turkish and English.";
-        assert_eq!(read(system, &["Ali: bugün çok güzel"]).language, Language::Turkish);
-        assert_eq!(read(system, &["Ali: such a lovely day, is it not"]).language, Language::English);
+    fn a_persona_answers_in_the_language_of_the_message_when_it_is_told_so() {
+        for system in ["You speak Turkish and English.", "Write in the language of the conversation (English)."] {
+            assert_eq!(read(system, &["Ali: bugün çok güzel"]).language, Language::Turkish);
+            assert_eq!(read(system, &["Ali: such a lovely day, is it not"]).language, Language::English);
+        }
+        assert_eq!(read("Answer in English.", &["Ali: bugün çok güzel"]).language, Language::English);
+    }
+
+    #[test]
+    fn the_persona_is_read_from_its_lead_words() {
+        let prompt = read(
+            "A cook of the old school.\nYour name is Oliver (@oliver_bot).\nHow you write: Warm, rambling.\nYou like to \
+             talk about: tea, sea.\nLines you might write:\n- Aye.\n- Fair winds.\nRules: short.\n\nOn tea you hold \
+             firmly: Tea is better than coffee. Because: it is kind; it lasts. Do not contradict it.",
+            &["Tom: [replying to Ada: \"coffee wakes me\"] why?"],
+        );
+        let persona = &prompt.persona;
+        assert_eq!((persona.name.as_deref(), persona.interests.join("/")), (Some("Oliver"), "tea/sea".to_owned()));
+        assert_eq!(persona.examples, ["Aye.", "Fair winds."]);
+        assert!(persona.manner.contains("rambling") && !persona.manner.contains("Rules"));
+        assert_eq!((prompt.text.as_str(), prompt.quoted.as_deref()), ("why?", Some("coffee wakes me")));
+        let stance = Stance {
+            topic: "tea".to_owned(),
+            position: "Tea is better than coffee.".to_owned(),
+            reasons: vec!["it is kind".to_owned(), "it lasts".to_owned()],
+        };
+        assert_eq!(persona.stances, [stance]);
+        let turkish = "- çay konusunda kesin görüşün: Çay kahveden iyidir. Bununla çelişme.";
+        let stances = read(turkish, &["Ali: çay?"]).persona.stances;
+        assert_eq!((stances[0].topic.as_str(), stances[0].position.as_str()), ("çay", "Çay kahveden iyidir."));
+    }
+
+    #[test]
+    fn a_request_to_bring_something_up_names_its_subject() {
+        let told = read("", &["(The chat has gone quiet. Say something about this, in your own way: rain)"]);
+        assert_eq!(told.opens.as_deref(), Some("rain"));
+        let free = read("", &["(Sohbet sessizleşti. Seni ilgilendiren bir konu aç.)"]);
+        assert_eq!(free.opens.as_deref(), Some(""));
     }
 }
