@@ -174,7 +174,7 @@ metrics! {
         counter interruptions_total { result }
         /// Questions to a model about stances: `contradiction`, `consistent`, `failed`.
         counter stance_checks_total { result }
-        /// What the guard on conduct rejected, by kind (`slur`, `threat`, `accusation`, `word`, `link`, `mention`,
+        /// Texts that the guard on conduct rejected, by kind (`slur`, `threat`, `accusation`, `word`, `link`, `mention`,
         /// `crowd`, `number`, `dictated`, `judged`).
         counter misconduct_total { kind }
         /// Questions to a model whether a text may be said: `harmful`, `harmless`, `failed`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::behaviour::samples::{bot, noted, says};
 
-/// What was found, in a room where Ayşe speaks, and perhaps orders something.
+/// Returns the finding, in a room where Ayşe speaks, and perhaps orders something.
 fn found(text: &str, order: Option<&str>) -> Option<Misconduct> {
     found_under(&Conduct::default(), text, order)
 }

@@ -27,9 +27,9 @@ pub struct Question {
 /// Subject of a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asks {
-    /// Whether the text may be said at all.
+    /// The leave to say the text at all.
     Conduct,
-    /// Whether the text contradicts one of these positions, in order.
+    /// A contradiction of one of these positions, in order.
     Stances(Vec<String>),
 }
 

@@ -12,7 +12,7 @@ pub(super) static TURKISH: LazyLock<Lines> = LazyLock::new(|| Lines::read(includ
 /// The lines in English.
 pub(super) static ENGLISH: LazyLock<Lines> = LazyLock::new(|| Lines::read(include_str!("english.txt")));
 
-/// What people say about one subject.
+/// The lines that people say about one subject.
 #[derive(Debug, Default)]
 pub(super) struct Topic {
     /// The subject's key, the same as that of the simulated model.

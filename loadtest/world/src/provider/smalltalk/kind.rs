@@ -40,7 +40,7 @@ kinds! {
     Many = "many",
     /// How long.
     Long = "long",
-    /// What, which: a name or a recommendation is asked for.
+    /// A name or a recommendation is asked for: what, which.
     Which = "which",
     /// A question for an opinion.
     Opinion = "opinion",
@@ -61,7 +61,7 @@ kinds! {
     Open = "open",
     /// Lines for a chosen alternative.
     Pro = "pro",
-    /// What somebody of this subject takes from it for life.
+    /// The lesson for life that somebody draws from this subject.
     Wise = "wise",
     /// Questions back.
     Ask = "ask",

@@ -43,7 +43,7 @@ pub(super) struct Memory {
     habits: HashMap<u64, Habits>,
 }
 
-/// What a persona did lately.
+/// Openings and questions of a persona, of late.
 #[derive(Debug, Default)]
 struct Habits {
     openings: VecDeque<u64>,

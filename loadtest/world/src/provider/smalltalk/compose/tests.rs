@@ -1,3 +1,5 @@
+//! Claims about the small talk: it takes up what was said, and varies.
+
 #![allow(clippy::unwrap_used)]
 use std::collections::{HashMap, HashSet};
 
