@@ -8,8 +8,9 @@ use super::prompt::{Prompt, Stance};
 use super::voice::{Length, Voice};
 use super::words::{Language, fold, is_common, lowered, words};
 
-/// The share of choices that take a line which is not to the persona's taste.
+/// The share of choices that take a line which is not to the persona's taste, and the same for want of fresh ones.
 const UNLIKED: f64 = 0.12;
+const UNLIKED_IF_DESPERATE: f64 = 0.5;
 /// The share of asides that are led to by a word of the message.
 const LED: f64 = 0.7;
 /// The fewest letters of a word that an answer can echo, and the number of its first letters that count.
@@ -35,7 +36,11 @@ pub(super) struct Heard<'a> {
 impl<'a> Heard<'a> {
     pub(super) fn of(prompt: &'a Prompt, book: &'static Book) -> Self {
         let (text, language) = (prompt.opens.as_ref().unwrap_or(&prompt.text), prompt.language);
-        let kind = if prompt.opens.is_some() { Kind::Open } else { kind_of(text, language) };
+        let kind = match (&prompt.recalls, &prompt.opens) {
+            (Some(_), _) => Kind::Recall,
+            (None, Some(_)) => Kind::Open,
+            (None, None) => kind_of(text, language),
+        };
         // A bot may be called like a thing: Deniz, the sea.
         let plain = prompt.names.iter().fold(text.clone(), |text, name| text.replace(name.as_str(), " "));
         let folded = fold(&plain);
@@ -138,6 +143,7 @@ impl Answer<'_> {
         pieces.extend(main);
         let follows = match self.voice.length {
             _ if !(kind.is_question() || kind.is_statement() || kind == Kind::Open) => 0.0,
+            _ if self.desperate => 0.85,
             Length::Short => 0.06,
             Length::Middle => 0.4,
             Length::Long => 0.85,
@@ -210,7 +216,8 @@ impl Answer<'_> {
             groups.iter().filter(|group| group.answers_cue(kind, &heard.folded)).collect()
         };
         let top = self.top();
-        let by_cue: Vec<&Group> = heard.topics.iter().flat_map(|topic| cued(&topic.groups)).collect();
+        let of_topics = heard.topics.iter().map(|topic| cued(&topic.groups));
+        let by_cue: Vec<&Group> = of_topics.into_iter().find(|groups| !groups.is_empty()).unwrap_or_default();
         let by_cue = lines(if by_cue.is_empty() { cued(&book.any.groups) } else { by_cue });
         let by_topic: Vec<&'static str> = top.iter().flat_map(|topic| topic.lines(kind)).collect();
         let say: Vec<&'static str> = top.iter().flat_map(|topic| topic.lines(Kind::Say)).collect();
@@ -304,15 +311,16 @@ impl Answer<'_> {
             number: heard.number.as_deref(),
             place: heard.place,
             word: heard.word,
-            other: self.rng.choice(&self.prompt.others).map(String::as_str),
+            other: self.prompt.recalls.as_ref().or(self.rng.choice(&self.prompt.others)).map(String::as_str),
             noun: heard.topics.first().map(|topic| topic.noun),
             topic: heard.named.as_deref(),
         };
         let suits = |line: &str| match self.voice.length {
-            Length::Short => line.len() < 60,
-            Length::Middle => line.len() < 110,
+            Length::Short => line.len() < 52,
+            Length::Middle => (36..110).contains(&line.len()),
             Length::Long => line.len() > 50,
         };
+        let unliked = if self.desperate { UNLIKED_IF_DESPERATE } else { UNLIKED };
         let mut unfit: Option<Piece> = None;
         while !lines.is_empty() {
             let line = lines.swap_remove(self.rng.usize(..lines.len()));
@@ -321,7 +329,7 @@ impl Answer<'_> {
             }
             let Some(text) = filled(self.rng, line, &slots) else { continue };
             let piece = Piece { line: line.to_owned(), text };
-            if suits(line) && self.voice.likes(line) || self.rng.f64() < UNLIKED {
+            if suits(line) && self.voice.likes(line) || self.rng.f64() < unliked {
                 return Some(piece);
             }
             unfit = unfit.or(Some(piece));

@@ -222,6 +222,7 @@ mod tests {
             "ask",
             "front_yes",
             "front_no",
+            "recall",
         ];
         for language in [Language::Turkish, Language::English] {
             for word in kinds {

@@ -52,12 +52,18 @@ fn english_options(question: &str) -> Option<Options> {
     let second: Vec<&str> = after.split_whitespace().skip_while(|word| is_before(word)).collect();
     let first = &first[from.max(first.len().saturating_sub(OPTION_WORDS))..];
     let second = &second[..second.len().min(OPTION_WORDS)];
+    // "film or series for a rainy evening": what follows is no part of the choice.
+    let ends = second.iter().position(|word| AFTER_OPTIONS.contains(&word.to_lowercase().as_str()));
+    let second = &second[..ends.unwrap_or(second.len())];
     let vague = |words: &[&str]| words.is_empty() || matches!(words, ["not" | "what" | "something" | "so"]);
     if vague(first) || vague(second) {
         return None;
     }
     Some(Options { first: first.join(" "), second: second.join(" ") })
 }
+
+const AFTER_OPTIONS: [&str; 12] =
+    ["for", "in", "on", "at", "with", "to", "when", "while", "after", "before", "during", "this"];
 
 fn is_before(word: &str) -> bool {
     BEFORE_OPTIONS.contains(&word.to_lowercase().as_str())

@@ -59,6 +59,8 @@ kinds! {
     Say = "say",
     /// A request to say something about a subject.
     Open = "open",
+    /// A request to come back to what was said some hours ago.
+    Recall = "recall",
     /// Lines for a chosen alternative.
     Pro = "pro",
     /// The lesson for life that somebody draws from this subject.
@@ -115,8 +117,8 @@ const PLANS: &str = "going to, i will, we will, i ll, tomorrow, want to, plannin
     next month, this weekend, leaving, about to, yarin, istiyorum, düşünüyorum, planliyorum, kafaya koydum, \
     niyetindeyim, niyetim, gideceğim, yapacağim, alacağim, gidiyorum, çikiyoruz, haftaya, çikiyorum";
 const VIEWS: &str = "i think, better, best, overrated, underrated, should, never, nothing beats, in my opinion, \
-    if you ask me, too many, too much, nobody needs, everyone should, the only, is the, bence, en iyi, en güzel, \
-    lazim, gerek, olmaz, şart, daha iyi, daha güzel, bana göre, bana kalirsa, abartiliyor, kimse, hep ayni, \
+    if you ask me, too many, too much, nobody needs, everyone should, the only, bence, en iyi, en güzel, \
+    gerek, olmaz, şart, daha iyi, daha güzel, bana göre, bana kalirsa, abartiliyor, hep ayni, \
     her zaman, asla, olmadan, yeter";
 const STORIES: &str = "yesterday, last night, last week, last year, when i was, i saw, we went, i met, \
     this morning i, once, dün, geçen, bir keresinde, küçükken, sabah, az önce";
@@ -162,7 +164,9 @@ pub(super) fn kind_of(text: &str, language: Language) -> Kind {
     }
     let past = |word: &&str| {
         let turkish = ["dim", "dum", "düm", "tim", "tum", "tüm", "dik", "duk", "tik", "tuk"];
-        word.chars().count() > 4 && turkish.iter().any(|end| word.ends_with(end))
+        let is_other = word.starts_with("art")
+            || ["matik", "atik", "otik", "etik", "itik", "astik", "ritik"].iter().any(|end| word.ends_with(end));
+        word.chars().count() > 4 && !is_other && turkish.iter().any(|end| word.ends_with(end))
     };
     match () {
         () if has(COMPLAINTS) => Kind::Complaint,
@@ -204,6 +208,7 @@ fn question_of(text: &str, language: Language) -> Kind {
             "ne kadar sür",
             "ne kadar bekle",
             "ne kadar za",
+            "ne kadar dinlen",
         ]) =>
         {
             Kind::Long

@@ -46,6 +46,8 @@ pub(in crate::provider) struct Prompt {
     pub(super) quoted: Option<String>,
     /// The subject that the persona is asked to bring up, when nobody is answered; empty for one of its own.
     pub(super) opens: Option<String>,
+    /// The author of what the persona is asked to come back to.
+    pub(super) recalls: Option<String>,
     /// The last messages, newest first, including the one that is answered.
     pub(super) recent: Vec<String>,
     /// The names of the other participants: neither the persona nor the author of the message.
@@ -63,6 +65,8 @@ pub(super) struct Persona {
     pub(super) interests: Vec<String>,
     pub(super) examples: Vec<String>,
     pub(super) stances: Vec<Stance>,
+    /// The most messages that an answer may become.
+    pub(super) messages: usize,
 }
 
 /// A position that the persona holds.
@@ -99,12 +103,13 @@ impl Prompt {
             messages.iter().rev().filter(|m| m.role != "system").take(MEMORY).map(ChatMessage::text).collect();
         let (quoted, text) = unquoted(&last);
         let opens = opening(&last);
+        let recalls = opens.as_ref().and_then(|_| recalled(&last));
         let bots = after(&system, &["Other bots here:", "Buradaki öteki botlar:"]).unwrap_or_default();
         let bots = bots.split(',').map(|name| name.trim().trim_end_matches('.').to_owned());
         let names = bots.chain(persona.name.clone()).chain(others.iter().cloned()).filter(|name| !name.is_empty());
         let names = names.collect();
         let language = language(&system, opens.as_deref().unwrap_or(text), &recent);
-        Self { language, text: text.to_owned(), quoted, opens, recent, others, names, persona }
+        Self { language, text: text.to_owned(), quoted, opens, recalls, recent, others, names, persona }
     }
 }
 
@@ -125,6 +130,10 @@ impl Persona {
             interests: list(interests, ','),
             examples: examples(system),
             stances: system.lines().filter_map(Stance::read).collect(),
+            messages: ["You may send up to ", "Peş peşe en çok "]
+                .iter()
+                .find_map(|lead| system.split_once(lead)?.1.split(' ').next()?.parse().ok())
+                .unwrap_or(1),
         }
     }
 }
@@ -194,7 +203,14 @@ fn unquoted(line: &str) -> (Option<String>, &str) {
 fn opening(line: &str) -> Option<String> {
     let request = line.strip_prefix('(')?.strip_suffix(')')?;
     let is_request = ["quiet", "sessiz", "something", "konu"].iter().any(|word| request.contains(word));
-    is_request.then(|| request.rsplit_once(": ").map_or(String::new(), |(_, topic)| topic.to_owned()))
+    is_request.then(|| request.split_once(": ").map_or(String::new(), |(_, topic)| topic.to_owned()))
+}
+
+/// Returns the name of the person to whose words a request comes back.
+fn recalled(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("to what ").or_else(|| line.split_once("dön. "))?;
+    let (name, _) = rest.split_once(" said some").or_else(|| rest.split_once(" şunu yazmıştı"))?;
+    Some(name.to_owned())
 }
 
 /// Splits a user's message into authors and texts: lines of `Name: text`, or the whole text without an author.
@@ -309,5 +325,19 @@ mod tests {
         assert_eq!(told.opens.as_deref(), Some("rain"));
         let free = read("", &["(Sohbet sessizleşti. Seni ilgilendiren bir konu aç.)"]);
         assert_eq!(free.opens.as_deref(), Some(""));
+        assert_eq!(free.recalls, None);
+        for (asked, name) in [
+            (
+                "(The chat has gone quiet. Come back, in your own way, to what Tom said some hours ago: rain: again)",
+                "Tom",
+            ),
+            (
+                "(Sohbet sessizleşti. Kendi tarzınla, birkaç saat önce yazılana dön. Işıl şunu yazmıştı: rain: again)",
+                "Işıl",
+            ),
+        ] {
+            let told = read("", &[asked]);
+            assert_eq!((told.opens.as_deref(), told.recalls.as_deref()), (Some("rain: again"), Some(name)));
+        }
     }
 }

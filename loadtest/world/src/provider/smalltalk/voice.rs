@@ -58,7 +58,12 @@ pub(super) struct Voice {
     tail_share: f64,
     tails: Vec<&'static str>,
     calls: Vec<&'static str>,
+    /// The most messages that an answer becomes.
+    messages: usize,
 }
+
+/// The share of answers of several sentences that become several messages, where the persona writes so.
+const APART: f64 = 0.6;
 
 /// The share of tails that may call those who read, when nobody tells of themselves.
 const CALLS: f64 = 0.35;
@@ -266,6 +271,7 @@ impl Voice {
             tail_share: 0.4,
             tails,
             calls,
+            messages: persona.messages,
         }
     }
 
@@ -285,6 +291,7 @@ impl Voice {
         language: Language,
     ) -> String {
         let mut text = String::new();
+        let apart = (2..=self.messages).contains(&sentences.len()) && rng.f64() < APART;
         for (at, sentence) in sentences.iter().enumerate() {
             let is_last = at + 1 == sentences.len();
             let mut sentence = sentence.clone();
@@ -293,6 +300,8 @@ impl Voice {
             }
             if let (false, Some(plain)) = (is_last, sentence.strip_suffix('.')) {
                 sentence = match self.join {
+                    _ if apart && self.end == End::Nothing => plain.to_owned(),
+                    _ if apart => sentence,
                     Join::Stop => sentence,
                     Join::Comma => format!("{plain},"),
                     Join::Dash => format!("{plain} -"),
@@ -301,7 +310,7 @@ impl Voice {
                 };
             }
             if at > 0 {
-                text.push(' ');
+                text.push(if apart { '\n' } else { ' ' });
             }
             text.push_str(&sentence);
         }

@@ -131,7 +131,7 @@ fn an_answer_takes_up_what_was_said() {
         ("bugün dört toplantıya girdim, iş yapamadım", &["dört", "toplantı", "takvim"]),
         ("akşama güzel bir film önerir misiniz?", &["hababam", "soygun", "dakika", "selvi"]),
         ("metro yine arıza yapmış", &["tramvay", "randevu", "turnike", "metro"]),
-        ("trenle Kars'a gitmeyi kafaya koydum", &["kars", "tren", "termos", "yürü"]),
+        ("trenle Kars'a gitmeyi kafaya koydum", &["kars", "tren", "termos", "yürü", "bilet"]),
         ("yarın İzmir'e gidiyorum", &["izmir"]),
         ("Rust öğrenmek için nereden başlamalı?", &["araç", "rustlings", "hatayı", "rust"]),
         ("sen bot musun?", &["bot"]),
@@ -248,4 +248,16 @@ fn every_line_can_stand_in_an_answer() {
         }
         assert!(said.iter().map(|text| kind_of(text, language)).collect::<HashSet<Kind>>().len() >= 10);
     }
+}
+
+#[test]
+fn a_persona_that_may_send_several_messages_writes_some_answers_on_several_lines() {
+    let several = format!("{ENGLISH} You may send up to 3 short messages in a row: write each on a line of its own.");
+    let lines = |system: &str| {
+        let said = ENGLISH_SAID.iter().flat_map(|text| answers(system, text)).collect::<Vec<_>>();
+        (said.iter().filter(|text| text.contains('\n')).count(), said.iter().map(|text| text.lines().count()).max())
+    };
+    assert_eq!(lines(ENGLISH), (0, Some(1)));
+    let (some, most) = lines(&several);
+    assert!(some > 40 && most <= Some(3), "{some} {most:?}");
 }
