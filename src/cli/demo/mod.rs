@@ -3,9 +3,11 @@
 //! | file | holds |
 //! |---|---|
 //! | `stage` | the simulated world, the product on top of it, the people who write |
+//! | `layout` | the columns of the conversation, wrapped |
 //! | `screen` | what a person sees: lines, a status line, what they type |
 //! | `story` | counts what happened, for the summary |
 
+mod layout;
 mod screen;
 mod stage;
 mod story;
@@ -71,7 +73,7 @@ pub async fn execute(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let stage = Stage::start(args).await?;
     let mut story = Story::new(stage.world_spec());
     let interactive = !args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    let mut screen = Screen::open(stage.world_spec(), interactive, args.json)?;
+    let mut screen = Screen::open(stage.world_spec(), stage.notices(), interactive, args.json)?;
     let ended = match screen.welcome(&stage.address(), args.seconds) {
         Ok(()) => converse(args, &stage, &mut story, &mut screen).await,
         Err(error) => Err(error.into()),

@@ -1,6 +1,7 @@
 //! Draws the demo for a person, and reads what they type. Layer `cli`.
 //!
-//! On a terminal the last line shows the status and what is being typed; elsewhere only the conversation is printed.
+//! On a terminal the last line shows the status, who types, and what the person types; elsewhere only the conversation
+//! is printed. A notice of the fleet about itself is one line.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IsTerminal, Write};
@@ -13,6 +14,8 @@ use crossterm::style::{Color, Stylize};
 use crossterm::terminal::{self, Clear, ClearType};
 use crossterm::{cursor, queue};
 use futures::StreamExt;
+
+use super::layout::{GAP, Layout, Row, beginning, ending};
 
 /// Colours of names; a name always has the same one.
 const COLOURS: [Color; 10] = [
@@ -34,8 +37,11 @@ const TYPING_LASTS: Duration = Duration::from_secs(5);
 /// Number of messages remembered to show which one a reply answers.
 const REMEMBERED: usize = 400;
 
-/// Number of characters shown of the message that a reply answers.
-const QUOTE_CHARS: usize = 32;
+/// Columns shown of the message that a reply answers.
+const QUOTE: usize = 40;
+
+/// Mark of a person behind their name.
+const PERSON: &str = " 👤";
 
 /// An action of the person.
 pub(super) enum Key {
@@ -50,7 +56,12 @@ pub(super) enum Key {
 /// The demo's screen.
 pub(super) struct Screen {
     chats: Vec<(i64, String)>,
+    /// Names of the bots, by id.
     names: BTreeMap<i64, String>,
+    /// Names of all, as they are shown.
+    all: Vec<String>,
+    /// Texts of the fleet about itself.
+    notices: Vec<String>,
     chosen: usize,
     typed: String,
     status: String,
@@ -62,13 +73,19 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn open(spec: &WorldSpec, interactive: bool, silent: bool) -> io::Result<Self> {
+    /// Opens the screen. `notices` are the texts of the fleet about itself.
+    pub(super) fn open(spec: &WorldSpec, notices: Vec<String>, interactive: bool, silent: bool) -> io::Result<Self> {
         if interactive {
             terminal::enable_raw_mode()?;
         }
         Ok(Self {
             chats: spec.chats.iter().map(|chat| (chat.id, chat.title.clone())).collect(),
             names: spec.bots.iter().map(|bot| (bot.id, bot.first_name.clone())).collect(),
+            all: {
+                let people = spec.people.iter().map(|person| format!("{}{PERSON}", person.first_name));
+                spec.bots.iter().map(|bot| bot.first_name.clone()).chain(people).collect()
+            },
+            notices,
             chosen: 0,
             typed: String::new(),
             status: String::new(),
@@ -151,26 +168,24 @@ impl Screen {
         match event {
             WorldEvent::Message { chat, message_id, author, text, reply_to, .. } => {
                 self.typing.remove(&(*chat, author.id));
-                let name = if author.is_bot { author.name.clone() } else { format!("{} 👤", author.name) };
                 let quote = reply_to
                     .and_then(|id| self.seen.iter().find(|(key, _)| *key == (*chat, id)))
                     .map(|(_, quote)| quote.clone());
-                let short: String = text.chars().take(QUOTE_CHARS).collect();
-                let ellipsis = if text.chars().count() > QUOTE_CHARS { "…" } else { "" };
-                self.seen.push_back(((*chat, *message_id), format!("{}: {short}{ellipsis}", author.name)));
+                let flat = text.replace('\n', " ");
+                self.seen.push_back(((*chat, *message_id), beginning(&format!("{}: {flat}", author.name), QUOTE)));
                 if self.seen.len() > REMEMBERED {
                     self.seen.pop_front();
                 }
-                if let Some(quote) = quote {
-                    let line = self.paint(&format!("↳ {quote}"), Color::DarkGrey);
-                    self.line(*chat, &line)?;
+                if author.is_bot && self.notices.contains(text) {
+                    return self.remark(*chat, &format!("· {} tells the chat that the bots are AI", author.name));
                 }
-                let line = format!("{}  {}", self.paint(&name, colour_of(&author.name)), text.replace('\n', " "));
-                self.line(*chat, &line)
+                if let Some(quote) = quote {
+                    self.remark(*chat, &format!("↳ {quote}"))?;
+                }
+                self.message(*chat, (&author.name, author.is_bot), text)
             }
             WorldEvent::Edited { chat, author, text, .. } => {
-                let line = format!("{} (edited)  {text}", author.name);
-                self.line(*chat, &line)
+                self.message(*chat, (&author.name, author.is_bot), &format!("{text} (edited)"))
             }
             WorldEvent::Reaction { chat, message_id, author, emoji, .. } => {
                 let Some(emoji) = emoji else {
@@ -178,8 +193,8 @@ impl Screen {
                 };
                 let about =
                     self.seen.iter().find(|(key, _)| *key == (*chat, *message_id)).map_or("", |(_, quote)| quote);
-                let line = self.paint(&format!("{emoji}  {} to {about}", author.name), Color::DarkGrey);
-                self.line(*chat, &line)
+                let remark = format!("{emoji} {} to {about}", author.name);
+                self.remark(*chat, &remark)
             }
             WorldEvent::Typing { chat, bot, .. } => {
                 self.typing.insert((*chat, *bot), Instant::now() + TYPING_LASTS);
@@ -189,12 +204,30 @@ impl Screen {
         }
     }
 
-    fn line(&mut self, chat: i64, text: &str) -> io::Result<()> {
-        let title = self.chats.iter().find(|(id, _)| *id == chat).map_or("", |(_, title)| title);
-        let width = 16;
-        let short: String = title.chars().take(width).collect();
-        let room = self.paint(&format!("{short:<width$} │"), Color::DarkGrey);
-        self.note(&format!("{room} {text}"))
+    /// Prints a message of somebody.
+    fn message(&mut self, chat: i64, (name, is_bot): (&str, bool), text: &str) -> io::Result<()> {
+        let shown = if is_bot { name.to_owned() } else { format!("{name}{PERSON}") };
+        for Row { chat, name: cell, text } in self.layout().rows(self.title(chat), &shown, text) {
+            let (chat, cell) = (self.paint(&chat, Color::DarkGrey), self.paint(&cell, colour_of(name)));
+            self.note(&format!("{chat}{cell}{:GAP$}{text}", ""))?;
+        }
+        Ok(())
+    }
+
+    /// Prints a line about a message, in grey.
+    fn remark(&mut self, chat: i64, text: &str) -> io::Result<()> {
+        let Row { chat, name, text } = self.layout().remark(self.title(chat), text);
+        let line = self.paint(&format!("{chat}{name}{:GAP$}{text}", ""), Color::DarkGrey);
+        self.note(&line)
+    }
+
+    fn layout(&self) -> Layout {
+        let columns = io::stdout().is_terminal().then(columns);
+        Layout::new(columns, self.all.iter().map(String::as_str))
+    }
+
+    fn title(&self, chat: i64) -> &str {
+        self.chats.iter().find(|(id, _)| *id == chat).map_or("", |(_, title)| title)
     }
 
     /// Prints a line above the status line.
@@ -226,23 +259,20 @@ impl Screen {
         if self.keys.is_none() {
             return Ok(());
         }
-        let (columns, _) = terminal::size().unwrap_or((80, 24));
         let names: Vec<&str> =
             self.typing.keys().filter_map(|(_, bot)| self.names.get(bot)).map(String::as_str).collect();
         let typing = match names.as_slice() {
             [] => String::new(),
-            [name] => format!(" · {name} is typing"),
-            more => format!(" · {} are typing", more.join(", ")),
+            [name] => format!("{name} is typing · "),
+            more => format!("{} are typing · ", more.join(", ")),
         };
         let title = self.chats.get(self.chosen).map_or("", |(_, title)| title);
-        let prompt = if self.typed.is_empty() {
-            format!("[{title}] {}{typing}", self.status)
+        let keep = columns().saturating_sub(2);
+        let line = if self.typed.is_empty() {
+            beginning(&format!("[{title}] {typing}{}", self.status), keep)
         } else {
-            format!("[{title}] you: {}", self.typed)
+            ending(&format!("[{title}] you: {}", self.typed), keep).to_owned()
         };
-        let keep = usize::from(columns).saturating_sub(2);
-        let skip = if self.typed.is_empty() { 0 } else { prompt.chars().count().saturating_sub(keep) };
-        let line: String = prompt.chars().skip(skip).take(keep).collect();
         let mut out = io::stdout().lock();
         queue!(out, cursor::MoveToColumn(0), Clear(ClearType::CurrentLine))?;
         write!(out, "{}", self.paint(&line, if self.typed.is_empty() { Color::DarkGrey } else { Color::White }))?;
@@ -258,6 +288,11 @@ impl Drop for Screen {
     fn drop(&mut self) {
         let _ = self.close();
     }
+}
+
+/// Returns the columns of the terminal.
+fn columns() -> usize {
+    terminal::size().map_or(80, |(columns, _)| usize::from(columns))
 }
 
 fn colour_of(name: &str) -> Color {

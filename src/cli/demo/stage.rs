@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use botfleet_actors::behaviour::notices::disclosure;
 use botfleet_actors::domain::control::StopScope;
 use botfleet_world::checker::report::Report;
 use botfleet_world::checker::{check, fetch_outcomes};
@@ -58,6 +59,8 @@ pub(super) struct Stage {
     fleet: Arc<RunningFleet>,
     server: Server,
     address: String,
+    /// Texts by which the fleet tells a chat that its bots are AI.
+    notices: Vec<String>,
     /// Folder of the database without `--data`; removed with the stage, however it ends.
     _temporary: Option<TemporaryFolder>,
 }
@@ -108,6 +111,7 @@ impl Stage {
             .replace(MANIFEST_PROVIDER, &base_url)
             .replace("model = \"small-talk\"", &format!("model = {model:?}"));
         let manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
+        let notices = manifest.plan.chats.iter().filter_map(disclosure).collect();
         let metrics = recorder::install()?;
         let port = BoundPort::bind(config.server.listen).await?;
         let address = format!("http://{}", port.address()?);
@@ -116,7 +120,7 @@ impl Stage {
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
             bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
         }
-        Ok(Self { simulation, fleet, server, address, _temporary: temporary })
+        Ok(Self { simulation, fleet, server, address, notices, _temporary: temporary })
     }
 
     pub(super) fn world_spec(&self) -> &WorldSpec {
@@ -125,6 +129,10 @@ impl Stage {
 
     pub(super) fn address(&self) -> String {
         self.address.clone()
+    }
+
+    pub(super) fn notices(&self) -> Vec<String> {
+        self.notices.clone()
     }
 
     pub(super) fn events(&self) -> broadcast::Receiver<WorldEvent> {

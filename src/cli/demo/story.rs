@@ -9,6 +9,17 @@ use botfleet_world::world::event::WorldEvent;
 use botfleet_world::world::spec::WorldSpec;
 use serde_json::{Value, json};
 
+/// Commands that a newcomer may try next.
+const NEXT: &str = "\
+what next
+  why a bot spoke, or did not  in another terminal while a demo runs; ADDRESS stands before /api/v1 in its first lines:
+                               botfleet why --api ADDRESS --chat corner-table --text
+  other settings, same words   botfleet demo --data ./demo, then, with the tokens of config/demo.env set,
+                               botfleet replay --store ./demo/botfleet.sqlite --chat corner-table --with FILE
+  a real model                 botfleet demo --llm-base-url http://127.0.0.1:8090/v1 --llm-model NAME
+  real tokens                  README.md, \"Real tokens in five lines\"
+";
+
 /// Counts of one chat.
 #[derive(Default)]
 struct Room {
@@ -147,6 +158,7 @@ impl Story {
         if let Some(reason) = &self.mute {
             let _ = writeln!(text, "nobody could speak: {reason}");
         }
+        let _ = write!(text, "\n{NEXT}");
         text
     }
 }
