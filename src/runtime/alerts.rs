@@ -112,7 +112,7 @@ impl Teller {
     async fn in_chat(&self, notice: &Notice) {
         let Some((bot, chat)) = &self.chat else { return };
         let text = format!("botfleet {}: {}", self.node, words(notice));
-        let message = SendMessage { chat: *chat, thread: None, reply_to: None, text };
+        let message = SendMessage { chat: *chat, thread: None, reply_to: None, text, marks: Vec::new() };
         let mut waits = TRY_AGAIN.into_iter();
         loop {
             // A message that may have been sent is not sent again.

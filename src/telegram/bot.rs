@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
-use botfleet_actors::domain::incoming::ChatKind;
+use botfleet_actors::domain::incoming::{ChatKind, Entity, EntityKind};
 use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::telegram::{
     BotApi, ChatDescription, Me, ReceivedUpdate, SendMessage, TelegramError, WebhookSecret, WebhookStatus,
@@ -23,8 +23,8 @@ use serde_json::value::RawValue;
 use teloxide::payloads;
 use teloxide::requests::Payload;
 use teloxide::types::{
-    AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions, MessageId as SdkMessageId, ReactionType, ReplyParameters,
-    ThreadId as SdkThreadId, True,
+    AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as SdkMessageId,
+    ReactionType, ReplyParameters, ThreadId as SdkThreadId, True,
 };
 
 use super::client::{Answer, Call, Effect, TelegramClient, record, without};
@@ -308,6 +308,7 @@ impl BotApi for TelegramBot {
             prefer_large_media: false,
             show_above_text: false,
         });
+        payload.entities = entities(&message.marks);
         if let Some(MessageId(id)) = message.reply_to {
             payload.reply_parameters = Some(ReplyParameters::new(sdk_message(id)?).allow_sending_without_reply());
         }
@@ -348,4 +349,22 @@ impl BotApi for TelegramBot {
         })
         .await
     }
+}
+
+/// Returns the marked parts as Telegram names them; `None` when there are none.
+fn entities(marks: &[Entity]) -> Option<Vec<MessageEntity>> {
+    let sdk = |mark: &Entity| {
+        let EntityKind::Other(kind) = &mark.kind else { return None };
+        let kind = match kind.as_str() {
+            "bold" => MessageEntityKind::Bold,
+            "italic" => MessageEntityKind::Italic,
+            "underline" => MessageEntityKind::Underline,
+            "code" => MessageEntityKind::Code,
+            "pre" => MessageEntityKind::Pre { language: None },
+            _ => return None,
+        };
+        Some(MessageEntity::new(kind, mark.offset, mark.length))
+    };
+    let entities: Vec<MessageEntity> = marks.iter().filter_map(sdk).collect();
+    (!entities.is_empty()).then_some(entities)
 }

@@ -9,7 +9,7 @@ use botfleet::telegram::bot::TelegramBot;
 use botfleet::telegram::client::TelegramClient;
 use botfleet::telegram::settings::TelegramSettings;
 use botfleet_actors::domain::ids::{MessageId, TelegramChatId, ThreadId};
-use botfleet_actors::domain::incoming::Event;
+use botfleet_actors::domain::incoming::{Entity, EntityKind, Event};
 use botfleet_actors::domain::pause::PAUSE_MAX;
 use botfleet_actors::ports::telegram::{BotApi as _, SendMessage, Shut, TelegramError};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
@@ -32,7 +32,7 @@ fn bot(settings: &TelegramSettings) -> TelegramBot {
 }
 
 fn hello() -> SendMessage {
-    SendMessage { chat: CHAT, thread: None, reply_to: None, text: "Günaydın 🌞".to_owned() }
+    SendMessage { chat: CHAT, thread: None, reply_to: None, text: "Günaydın 🌞".to_owned(), marks: Vec::new() }
 }
 
 fn limited(secs: u64) -> TelegramError {
@@ -195,12 +195,15 @@ async fn a_url_that_is_none_is_refused_at_start() {
 #[tokio::test]
 async fn a_send_goes_out_as_plain_text_that_survives_a_vanished_original() {
     let server = Scripted::start([answer(200, SENT)]).await;
-    let message = SendMessage { thread: Some(ThreadId(9)), reply_to: Some(MessageId(41)), ..hello() };
+    let sun = |kind: &str| Entity { kind: EntityKind::Other(kind.to_owned()), offset: 9, length: 2 };
+    let marks = vec![sun("bold"), sun("blink")];
+    let message = SendMessage { thread: Some(ThreadId(9)), reply_to: Some(MessageId(41)), marks, ..hello() };
     assert_eq!(bot(&settings(server.url())).send_message(&message).await, Ok(MessageId(77)));
     let seen = server.seen().remove(0);
     assert!(seen.head.starts_with(&format!("POST /bot{TOKEN}/SendMessage HTTP/1.1")), "{}", seen.head);
     let expected = json!({
         "chat_id": CHAT.0, "text": "Günaydın 🌞", "message_thread_id": 9,
+        "entities": [{"type": "bold", "offset": 9, "length": 2}],
         "link_preview_options": {"is_disabled": true},
         "reply_parameters": {"message_id": 41, "allow_sending_without_reply": true},
     });
@@ -303,6 +306,7 @@ async fn a_bot_hears_a_person_of_the_simulated_telegram_and_replies() {
         thread: None,
         reply_to: Some(MessageId(said)),
         text: "Olur, koyu olsun.".to_owned(),
+        marks: vec![Entity { kind: EntityKind::Other("bold".to_owned()), offset: 6, length: 4 }],
     };
     bot.send_typing(reply.chat, None).await.unwrap();
     let sent = bot.send_message(&reply).await.unwrap();

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 pub use self::names::Speaker;
 use self::names::{addresses_last, is_list, own_lines, speaks_as_other};
+pub use self::plain::Span;
 use super::identity::{self, Claim};
 use super::prompt::without_quotation;
 use crate::domain::names::names;
@@ -120,6 +121,8 @@ pub struct Clean {
     pub text: String,
     /// Claim of the text about the bot, which a guard judges.
     pub claim: Option<Claim>,
+    /// Parts of the text that were marked as bold, italic and the like.
+    pub marks: Vec<Span>,
 }
 
 /// Reason why an answer may not reach a chat.
@@ -153,7 +156,7 @@ pub fn inspect(
     if looks_like_tool_call(own) {
         return breach(BreachKind::ToolJson, "a call as JSON");
     }
-    let plain = plain::plain(own);
+    let (plain, spans) = plain::plain(own);
     let text = match &plain {
         Cow::Borrowed(text) => text,
         Cow::Owned(plain) => own_part(plain.trim(), request, speaker),
@@ -186,7 +189,18 @@ pub fn inspect(
         return breach(BreachKind::Repeat, "said before");
     }
     let claim = identity::claim(&folded, request.messages.last().map(|last| last.content.as_str()));
-    Ok(Clean { text: text.to_owned(), claim })
+    let marks = within(spans, &plain, text);
+    Ok(Clean { text: text.to_owned(), claim, marks })
+}
+
+/// Returns the spans of `whole` that lie in `part`, which is a part of it, by the bytes of `part`.
+fn within(spans: Vec<Span>, whole: &str, part: &str) -> Vec<Span> {
+    let from = part.as_ptr() as usize - whole.as_ptr() as usize;
+    let moved = spans.into_iter().filter_map(|(bytes, kind)| {
+        let bytes = bytes.start.saturating_sub(from)..bytes.end.checked_sub(from)?.min(part.len());
+        (!bytes.is_empty()).then_some((bytes, kind))
+    });
+    moved.collect()
 }
 
 /// Makes an echo of a mark that somebody in the conversation wrote: no template is broken.
@@ -273,7 +287,11 @@ fn echoes_last(text: &str, folded: &str, request: &CompletionRequest) -> bool {
     };
     if let Some(opener) = last.content.strip_prefix('(') {
         // The topic at the end of the request may well be named.
-        let opener = opener.rsplit_once(": ").map_or(opener, |(opener, _)| opener);
+        let (opener, told) = opener.split_once(": ").unwrap_or((opener, ""));
+        let told = told.trim_end_matches(')');
+        if told.chars().count() >= PARROT_CHARS && is_same(&fold(told), folded) {
+            return true;
+        }
         let starts: Vec<usize> = opener.char_indices().map(|(at, _)| at).chain([opener.len()]).collect();
         return starts.windows(OPENER_CHARS + 1).any(|run| text.contains(&opener[run[0]..run[OPENER_CHARS]]));
     }

@@ -8,7 +8,7 @@ use super::context::{choose, estimate_tokens};
 use super::note::Note;
 use super::notes::{Notes, relationship};
 use super::objection::Objection;
-use super::prompt::{Templates, clean_name, line_of, opener, quotation};
+use super::prompt::{Templates, clean_name, line_of, opener, quotation, recall};
 use super::stances::choice::{Moment, relevant};
 use crate::domain::ids::{BotId, ChatId};
 use crate::domain::incoming::Quoted;
@@ -86,7 +86,7 @@ impl Generator {
         let quotation = replied.map(|replied| replied.quotation(language));
         let last_line = |quotation: Option<&str>| match stage.target {
             Some(target) => line_of(&target.author.name, target.text.as_deref(), target.media.as_ref(), quotation),
-            None => opener(language, topic(stage.act)),
+            None => opening(language, stage),
         };
         let mut last = last_line(quotation.as_deref());
         let spent = estimate_tokens(&standing).saturating_add(estimate_tokens(&last));
@@ -186,6 +186,23 @@ impl<'a> Replied<'a> {
             }
         }
     }
+}
+
+/// Returns the request to speak unasked: to come back to what was said, while it is there, or to bring something up.
+fn opening(language: Language, stage: &Stage<'_>) -> String {
+    let recalled = match stage.act {
+        Act::Open { recalls: Some(number), .. } => stage.window.iter().find(|note| note.number == *number),
+        _ => None,
+    };
+    let told = recalled.and_then(|note| {
+        let is_edit = |other: &&Arc<Note>| {
+            let same = (other.telegram_chat, other.message_id) == (note.telegram_chat, note.message_id);
+            same && other.kind == EntryKind::Edit
+        };
+        let edit = stage.window.iter().rev().find(is_edit).and_then(|edit| edit.text.as_deref());
+        Some(recall(language, &note.author.name, edit.or(note.text.as_deref())?))
+    });
+    told.unwrap_or_else(|| opener(language, topic(stage.act)))
 }
 
 /// Returns the topic to bring up.

@@ -71,6 +71,7 @@ impl Templates {
             interests => &persona.interests,
             examples => &persona.examples,
             messages => persona.messages,
+            markup => persona.markup,
             chat => clean_name(&chat.spec.name),
             others => &others,
             language => language,
@@ -165,6 +166,19 @@ pub fn line_of(author: &str, text: Option<&str>, media: Option<&Media>, quotatio
     }
     line.push_str(text.unwrap_or_default());
     line
+}
+
+/// Returns the request to come back to what somebody said some hours ago.
+pub fn recall(language: Language, name: &str, text: &str) -> String {
+    let (name, text) = (clean_name(name), in_short(text));
+    match language {
+        Language::En => {
+            format!("(The chat has gone quiet. Come back, in your own way, to what {name} said some hours ago: {text})")
+        }
+        Language::Tr => {
+            format!("(Sohbet sessizleşti. Kendi tarzınla, birkaç saat önce yazılana dön. {name} şunu yazmıştı: {text})")
+        }
+    }
 }
 
 /// Returns the request to open a topic, for a bot that speaks unasked.

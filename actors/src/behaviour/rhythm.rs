@@ -7,6 +7,7 @@ use std::f64::consts::TAU;
 use std::time::Duration;
 
 use super::local::{minute_of_day, next_showing};
+use crate::domain::curve::Curve;
 use crate::domain::hours::Hours;
 use crate::domain::time::Timestamp;
 
@@ -38,6 +39,8 @@ pub struct Rhythm<'a> {
     pub pace: Duration,
     /// IANA name of the chat's time zone.
     pub time_zone: &'a str,
+    /// Factor on the wish to speak over the day; without one, nights are slow.
+    pub talkative_hours: Option<&'a Curve>,
     /// Hours in which nobody speaks in the chat.
     pub quiet_hours: Option<Hours>,
     /// The room's energy, 0 to 1.
@@ -50,10 +53,15 @@ pub struct Rhythm<'a> {
 pub fn next_tick(rhythm: &Rhythm<'_>, now: Timestamp, seed: u64) -> Timestamp {
     let mut rng = fastrand::Rng::with_seed(seed);
     let skewed = (SPREAD * normal(&mut rng)).exp();
-    let minute = f64::from(minute_of_day(rhythm.time_zone, now));
-    // 1 at the middle of the night, 0 twelve hours later.
-    let depth = f64::midpoint(((minute - NIGHT_MINUTE) / 1_440.0 * TAU).cos(), 1.0);
-    let night = 1.0 + (NIGHT - 1.0) * depth.powi(4);
+    let minute = minute_of_day(rhythm.time_zone, now);
+    let night = rhythm.talkative_hours.map_or_else(
+        || {
+            // 1 at the middle of the night, 0 twelve hours later.
+            let depth = f64::midpoint(((f64::from(minute) - NIGHT_MINUTE) / 1_440.0 * TAU).cos(), 1.0);
+            1.0 + (NIGHT - 1.0) * depth.powi(4)
+        },
+        |curve| 1.0 / curve.at(minute).max(1.0 / LONGEST),
+    );
     let tired = 1.0 + (TIRED - 1.0) * (1.0 - rhythm.energy.clamp(0.0, 1.0));
     let alone = UNANSWERED.powi(rhythm.unanswered.min(UNANSWERED_MAX) as i32);
     let factor = (skewed * night * tired * alone).clamp(SHORTEST, LONGEST);
@@ -91,7 +99,7 @@ mod tests {
     const PACE: Duration = Duration::from_mins(5);
 
     fn rhythm() -> Rhythm<'static> {
-        Rhythm { pace: PACE, time_zone: "UTC", quiet_hours: None, energy: 1.0, unanswered: 0 }
+        Rhythm { pace: PACE, time_zone: "UTC", talkative_hours: None, quiet_hours: None, energy: 1.0, unanswered: 0 }
     }
 
     fn afternoon() -> Timestamp {
@@ -121,6 +129,15 @@ mod tests {
         assert!(waits(&alone, afternoon())[250] > 3.0 * waits(&rhythm(), afternoon())[250]);
         let tired = Rhythm { energy: 0.0, ..rhythm() };
         assert!(waits(&tired, afternoon())[250] > 1.3 * waits(&rhythm(), afternoon())[250]);
+    }
+
+    #[test]
+    fn a_curve_of_the_day_takes_the_place_of_the_slow_night() {
+        let curve = Curve::try_from("04:00 2, 15:00 0.5".to_owned()).expect("a curve");
+        let curved = Rhythm { talkative_hours: Some(&curve), ..rhythm() };
+        let night = Timestamp::from_secs(1_768_449_600);
+        assert!(waits(&curved, night)[250] < 0.6 * waits(&rhythm(), afternoon())[250], "lively at four at night");
+        assert!(waits(&curved, afternoon())[250] > 1.6 * waits(&rhythm(), afternoon())[250]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | `inbox`, `transcript`, `decision`, `turn`, `outbox` | the rows that a message passes through, in this order |
 //! | `roster` | bots, personas, chats, providers as the manifest describes them |
 //! | `reconcile` | how a plan changes the stored roster |
-//! | `strategy`, `stance`, `hours` | weights of a director, opinions of a persona, hours of the day |
+//! | `strategy`, `stance`, `hours`, `curve` | weights of a director, opinions of a persona, hours of the day, what follows them |
 //! | `ownership` | nodes, their incarnations, and the leases of bots and chats |
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
 //! | `people` | rights of people |
@@ -21,6 +21,7 @@
 pub mod allowance;
 pub mod commit;
 pub mod control;
+pub mod curve;
 pub mod dead_letter;
 pub mod decision;
 pub mod hours;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AttemptId, BotId, ChatId, Epoch, MessageId, Number, OutboxId, TelegramChatId, ThreadId, TurnId};
+use super::incoming::Entity;
 use super::names::names;
 use super::time::Timestamp;
 
@@ -45,6 +46,9 @@ pub struct OutboxMessage {
     pub reply_to: Option<MessageId>,
     /// Text of the message.
     pub text: String,
+    /// Parts of the text that are bold, italic and the like, in UTF-16 units.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Entity>,
     /// The fleet bot that the message answers (I11).
     pub answers_bot: Option<BotId>,
     /// Length of the bot chain that the message ends (I11).

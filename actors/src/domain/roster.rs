@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Curve;
 use super::hours::Hours;
 use super::ids::{BotId, ChatId, ConfigSeq, TelegramChatId, TelegramUserId};
 use super::keys::choice::choices;
@@ -58,6 +59,8 @@ keyed! {
         pub reactions: Vec<String> = key(Vec::new());
         /// Most messages that an answer becomes: the model is told that each line it writes is a message of its own.
         pub messages: usize = key(1).within(1..=5);
+        /// The persona may mark words as bold, italic or code; of another one, all marks are taken off.
+        pub markup: bool = key(false);
         /// Typing speed in characters a second.
         pub chars_per_second: Option<f64> = key(None).within(1.0..=1_000.0).unset("the chat's");
     }
@@ -281,6 +284,10 @@ keyed! {
         /// Hours in which no bot of the fleet speaks, even when it is called, by the chat's clock; they may cross midnight.
         /// Commands are still answered.
         pub quiet_hours: Option<Hours> = key(None).unset("none").example("\"none\"").shared();
+        /// Factor on the bots' wish to speak unasked, by the chat's clock: at some times of the day, as in
+        /// "08:00 0.5, 13:00 1, 21:00 1.5", and on a straight line between them. Openings of a quiet chat follow it too. At
+        /// 0 nobody speaks unasked.
+        pub talkative_hours: Option<Curve> = key(None).unset("none").example("\"none\"").shared();
         /// Guard against repetition: a text is compared with the bot's last messages, the chat's last messages and the
         /// fleet's last 400 on this node. When the likeness reaches the limit, the model is asked once more; a second such
         /// text is not sent.

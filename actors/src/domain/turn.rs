@@ -23,6 +23,9 @@ pub enum Act {
         /// The forum topic to speak in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread: Option<ThreadId>,
+        /// An entry of some hours ago that the bot comes back to, instead of the subject.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recalls: Option<Number>,
     },
     /// Says this text unchanged; no model is asked.
     Say {

@@ -222,6 +222,9 @@ pub const AUDIT_DAYS: u32 = 365;
 /// Returns the payload of an update without one person's data; `None` when there is nothing to cut.
 pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
 
+/// A queued turn, with the end of its conversation where it was read along, oldest first.
+pub type QueuedTalk = (Turn, Option<Vec<Arc<TranscriptEntry>>>);
+
 port! {
     $ __store_methods:
     /// The store. One contract suite runs against every implementation.
@@ -295,6 +298,12 @@ port! {
 
         /// Returns the bot's queued turns, by priority and age.
         async fn queued_turns(&self, bot: BotId, limit: usize) -> Result<Vec<Turn>, StoreError>;
+
+        /// Returns the bot's queued turns as [`Store::queued_turns`] does. The first of them that are not `known` come with the
+        /// end of their conversation up to their target (`said` messages, see [`Store::conversation`]) where a look of its own
+        /// would be another way to the database.
+        async fn queued_talk(&self, bot: BotId, limit: usize, said: usize, known: &[TurnId])
+            -> Result<Vec<QueuedTalk>, StoreError>;
 
         /// Returns the bot's messages that wait to be sent (queued or due again, also later), by turn and part.
         async fn waiting_messages(&self, bot: BotId, limit: usize) -> Result<Vec<OutboxMessage>, StoreError>;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageId, TelegramChatId, TelegramUserId, ThreadId, UpdateId};
-use crate::domain::incoming::{ChatKind, Incoming};
+use crate::domain::incoming::{ChatKind, Entity, Incoming};
 use crate::domain::names::names;
 #[cfg(doc)]
 use crate::domain::people::TOMBSTONE;
@@ -54,8 +54,10 @@ pub struct SendMessage {
     pub thread: Option<ThreadId>,
     /// The message to reply to; the message is sent even if that one has vanished.
     pub reply_to: Option<MessageId>,
-    /// Plain text of 1 to 4096 UTF-16 units.
+    /// Text without marks, of 1 to 4096 UTF-16 units.
     pub text: String,
+    /// Parts of the text that are bold, italic and the like, in UTF-16 units.
+    pub marks: Vec<Entity>,
 }
 
 /// The secret that Telegram sends along with every webhook update. Never shown (I12).

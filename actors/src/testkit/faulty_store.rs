@@ -218,6 +218,10 @@ macro_rules! answer {
         $store.meet_hanging($bot).await;
         $store.reach("queued_turns")?.queued_turns($bot, $limit).await
     }};
+    (queued_talk $store:ident $bot:ident $limit:ident $said:ident $known:ident) => {{
+        $store.meet_hanging($bot).await;
+        $store.reach("queued_talk")?.queued_talk($bot, $limit, $said, $known).await
+    }};
     (person $store:ident $person:ident) => {{
         $store.meet_hold_of_records().await;
         $store.reach("person")?.person($person).await

@@ -276,6 +276,7 @@ pub fn message(id: i64, turn: &Turn) -> OutboxMessage {
         thread: Some(ThreadId(4)),
         reply_to: Some(MessageId(501)),
         text: "Selam \"millet\"\n👋".to_owned(),
+        marks: vec![Entity { kind: EntityKind::Other("bold".to_owned()), offset: 0, length: 5 }],
         answers_bot: turn.answers_bot,
         chain_depth: turn.chain_depth,
         root: turn.root,

@@ -93,7 +93,7 @@ async fn i9_a_stop_drops_whatever_a_turn_asks_for_and_spares_the_money() {
     let acts = [
         Act::React { emoji: "👍".to_owned() },
         Act::Say { text: "I am a bot.".to_owned() },
-        Act::Open { topic: None, thread: None },
+        Act::Open { topic: None, thread: None, recalls: None },
         Act::Answer,
     ];
     stage.llm(0).hold(true);
@@ -138,7 +138,8 @@ async fn a_given_text_is_said_at_once_without_model_and_typing() {
 #[tokio::test(start_paused = true)]
 async fn the_topic_of_a_turn_reaches_the_model() {
     let stage = quiet_room().await;
-    bid(&stage, |turn| turn.act = Act::Open { topic: Some("old trains".to_owned()), thread: None }).await;
+    bid(&stage, |turn| turn.act = Act::Open { topic: Some("old trains".to_owned()), thread: None, recalls: None })
+        .await;
     stage.until_sent(1).await;
     let calls = stage.llm(0).calls();
     assert!(calls[0].1.messages.last().unwrap().content.contains("old trains"), "{calls:#?}");

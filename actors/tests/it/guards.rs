@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botfleet_actors::domain::ids::{MessageId, Number, TelegramUserId, TurnId};
-use botfleet_actors::domain::incoming::{Event, Incoming};
+use botfleet_actors::domain::incoming::{EntityKind, Event, Incoming};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::roster::ChatPolicy;
 use botfleet_actors::domain::stance::Stance;
@@ -514,4 +514,23 @@ async fn i15_what_is_kept_back_is_of_the_share_of_who_provoked_it() {
     stage.llm(0).every(Some(Thought::Say(TEA.to_owned())));
     says(&mut stage, 502, &format!("{bot} tea or coffee?")).await;
     assert_eq!(stage.journal().sent_texts().last().map(String::as_str), Some(TEA), "the others are answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn words_are_bold_only_where_a_persona_may_mark_them() {
+    for markup in [false, true] {
+        let mut scenery = guarded(1);
+        scenery.plan.bots[0].persona.markup = markup;
+        let mut stage = scenery.raise().await;
+        thinks(&stage, &["🫖 **demli** olsun, _lütfen_"]);
+        let turn = asked(&mut stage, "çay nasıl olsun?").await;
+        assert_eq!(ended(&stage, turn).await.0, TurnState::Done);
+        assert_eq!(stage.journal().sent_texts(), ["🫖 demli olsun, lütfen"]);
+        let (_, messages) = stage.store.rows.turn(turn).await.unwrap().unwrap();
+        let marks: Vec<_> =
+            messages[0].marks.iter().map(|mark| (mark.kind.clone(), mark.offset, mark.length)).collect();
+        let kind = |kind: &str| EntityKind::Other(kind.to_owned());
+        let wanted = if markup { vec![(kind("bold"), 3, 5), (kind("italic"), 16, 6)] } else { Vec::new() };
+        assert_eq!(marks, wanted, "{markup}");
+    }
 }

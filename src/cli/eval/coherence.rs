@@ -2,7 +2,8 @@
 //! were meant to answer. Layer `cli`.
 //!
 //! `botfleet eval coherence` measures a recorded store, the soak its own transcripts. A reply that Telegram draws a link
-//! for is attached by it. Of the others the link resolver is asked, which sees names, texts and times alone. The
+//! for is attached by it. Any other reply stands right below its target. The link resolver, which sees names, texts and
+//! times alone, is asked about such a reply: a reader loses it when another's message is likelier than its target. The
 //! transcript keeps what each reply was meant to answer.
 
 use std::collections::HashMap;
@@ -34,8 +35,9 @@ const PAGE: usize = 2_000;
 #[derive(Clone, Debug, Args)]
 #[command(
     long_about = "Measures what a fleet has said: of the bots' replies, the share that a reader can attach to the message \
-that they answer. Telegram's link attaches a reply that has one; of a reply right below its message, which mostly has \
-none, the link resolver is asked, which sees names, texts and times. Reads the store of the settings, also while a fleet runs on it, and writes nothing.",
+that they answer. Telegram's link attaches a reply that has one; a reply right below its message mostly has none, and is \
+attached unless the link resolver, which sees names, texts and times, finds another message likelier. Reads the store of \
+the settings, also while a fleet runs on it, and writes nothing.",
     after_help = "\
 Examples:
   botfleet eval coherence
@@ -95,6 +97,7 @@ fn as_json(measured: &[(&str, Coherence)], all: &Coherence) -> String {
             "replies": of.replies + of.out_of_sight,
             "attached": of.attached,
             "attached_by_link": of.by_link,
+            "attached_by_place": of.by_place,
             "attached_first": of.first,
             "out_of_sight": of.out_of_sight,
         })
@@ -106,14 +109,15 @@ fn as_json(measured: &[(&str, Coherence)], all: &Coherence) -> String {
 fn as_table(measured: &[(&str, Coherence)], all: &Coherence) -> String {
     let row = |name: &str, of: &Coherence| {
         let replies = of.replies + of.out_of_sight;
-        let counts = [replies, of.by_link, of.attached - of.by_link].map(|count| count.to_string());
+        let by_words = of.attached - of.by_link - of.by_place;
+        let counts = [replies, of.by_link, by_words, of.by_place].map(|count| count.to_string());
         [vec![name.to_owned()], counts.to_vec(), vec![format!("{:.1} %", of.percent())]].concat()
     };
     let mut rows: Vec<_> = measured.iter().map(|(name, of)| row(name, of)).collect();
     if measured.len() > 1 {
         rows.push(row("all", all));
     }
-    let mut text = table("Coherence", &["chat", "replies", "by link", "by words", "coherence"], &rows);
+    let mut text = table("Coherence", &["chat", "replies", "by link", "by words", "by place", "coherence"], &rows);
     if all.out_of_sight > 0 {
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -130,10 +134,13 @@ fn as_table(measured: &[(&str, Coherence)], all: &Coherence) -> String {
 pub struct Coherence {
     /// Replies of bots that Telegram links, or whose target is within the resolver's window.
     pub replies: u64,
-    /// Replies that Telegram's link or the resolver attached to their target.
+    /// Replies that Telegram's link, the resolver or their place attached to their target.
     pub attached: u64,
     /// Replies of these that Telegram links.
     pub by_link: u64,
+    /// Replies of these that the resolver takes for a new subject, while no other message is likelier than the target
+    /// right above.
+    pub by_place: u64,
     /// Replies whose target the resolver thought likeliest of all.
     pub first: u64,
     /// Replies whose target is further back than the resolver looks; they count as not attached.
@@ -152,6 +159,7 @@ impl Coherence {
         self.replies += other.replies;
         self.attached += other.attached;
         self.by_link += other.by_link;
+        self.by_place += other.by_place;
         self.first += other.first;
         self.out_of_sight += other.out_of_sight;
     }
@@ -190,10 +198,16 @@ pub fn coherence_of(transcript: &[Arc<TranscriptEntry>]) -> Coherence {
             continue;
         }
         let earlier: Vec<&Utterance> = utterances[from..place].iter().collect();
-        let chosen = resolver.resolve(&earlier, &utterances[place]).chosen();
+        let links = resolver.resolve(&earlier, &utterances[place]);
+        let (chosen, target) = (links.chosen(), target - from);
+        // Nobody answers themselves: who speaks again after one other line goes on with that line.
+        let of_others = |at: usize| posts[at + from].author.id != entry.author.id;
+        let likeliest = links.candidates.iter().map(|(at, _)| *at).find(|at| of_others(*at));
+        let by_words = chosen.contains(&Some(target));
         coherence.replies += 1;
-        coherence.first += u64::from(chosen.first() == Some(&Some(target - from)));
-        coherence.attached += u64::from(chosen.contains(&Some(target - from)));
+        coherence.first += u64::from(chosen.first() == Some(&Some(target)));
+        coherence.attached += u64::from(by_words || likeliest == Some(target));
+        coherence.by_place += u64::from(!by_words && likeliest == Some(target));
     }
     coherence
 }

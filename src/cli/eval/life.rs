@@ -366,6 +366,7 @@ impl Life {
             thread: None,
             reply_to: None,
             text: TEXT.to_owned(),
+            marks: Vec::new(),
             answers_bot: None,
             chain_depth: 1,
             root: turn.root,

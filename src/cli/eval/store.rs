@@ -206,6 +206,7 @@ async fn reads(store: &dyn Measured, life: &Life) -> anyhow::Result<Vec<Row>> {
         transcript(chat, upto, 40);
         unhandled(chat, 100);
         queued_turns(bot, 20);
+        queued_talk(bot, 20, 40, &[]);
         waiting_messages(bot, 20);
         said_lately(bot, 20);
         backlog(now);

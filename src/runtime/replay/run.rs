@@ -244,6 +244,7 @@ impl Replay<'_> {
             let target = part.target.map(|target| format!(" {target}")).unwrap_or_default();
             let does = match &part.act {
                 Act::Answer => format!("answers{target}"),
+                Act::Open { recalls: Some(entry), .. } => format!("comes back to entry {entry}"),
                 Act::Open { topic: Some(topic), .. } => format!("brings up {topic}"),
                 Act::Open { topic: None, .. } => "brings something up".to_owned(),
                 Act::Say { .. } => "says a set text".to_owned(),

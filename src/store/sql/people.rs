@@ -80,7 +80,7 @@ AND i.source_id = o.id WHERE o.id `among 1` ORDER BY i.id `for update of i`";
     DROP_TURNS "forget_turns" = "\
 UPDATE turn SET state = 'dropped', error = $2 WHERE id `among 1` AND state IN ('queued', 'claimed')";
     EMPTY_OUTBOX "empty_outbox" = "\
-UPDATE outbox SET text = '', state = CASE WHEN state IN ('queued', 'retry_at') THEN 'cancelled' ELSE state END, \
+UPDATE outbox SET text = '', marks = '[]', state = CASE WHEN state IN ('queued', 'retry_at') THEN 'cancelled' ELSE state END, \
 error = CASE WHEN state IN ('queued', 'retry_at') THEN $2 ELSE error END WHERE id `among 1` AND text <> ''";
     EMPTY_SENT "empty_sent" = "\
 UPDATE inbox SET payload = r.payload FROM `rows 1 id, payload text` WHERE inbox.id = r.id";

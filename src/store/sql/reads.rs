@@ -11,12 +11,13 @@ use botfleet_actors::domain::roster::DeliveryChoice;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::Turn;
-use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths};
+use botfleet_actors::ports::store::{Backlog, ChatMemory, QueueDepths, QueuedTalk};
 
 use super::text::statements;
 use super::values::{Rows, values};
 use crate::store::engine::{Engine, Reads};
 use crate::store::fault::Fault;
+use crate::store::rows::array::read_all;
 use crate::store::rows::control::StoredStop;
 use crate::store::rows::part::{columns, unreadable};
 
@@ -54,6 +55,23 @@ AND t.message_id = r.message_id AND t.kind = r.kind AND t.revision = r.revision"
     QUEUED_TURNS "queued_turns" = "\
 SELECT `columns turn` FROM turn WHERE `open turns` state = 'queued' AND bot = $1 \
 ORDER BY priority, created_at, id LIMIT $2";
+    /// Selects queued turns, on PostgreSQL with the end of the conversation of the first four that are not known: the
+    /// values are the bot, how many turns, how many messages, and the known turns. For SQLite the next statement is near.
+    QUEUED_TALK "queued_talk" = "\
+SELECT `columns turn`, CASE WHEN `$3 = $4 OR 1|\
+id = ANY($4) OR row_number() OVER (ORDER BY priority, created_at, id) > 4` THEN NULL ELSE coalesce((`|\
+WITH page AS MATERIALIZED (SELECT number, kind, telegram_chat, message_id FROM transcript \
+WHERE chat = turn.chat AND number <= coalesce(turn.target, turn.root, 9223372036854775807) \
+ORDER BY number DESC LIMIT $3 * 8), \
+start AS MATERIALIZED (SELECT min(number) AS number FROM (SELECT number FROM page \
+WHERE kind IN ('message', 'member') ORDER BY number DESC LIMIT $3) s \
+HAVING count(*) = $3 UNION ALL SELECT min(number) FROM page), \
+chosen AS MATERIALIZED (SELECT number FROM page WHERE kind IN ('message', 'member') \
+UNION ALL SELECT max(number) FROM page WHERE kind = 'edit' GROUP BY telegram_chat, message_id) \
+`SELECT `collect ..transcript of t` FROM `(SELECT * FROM transcript WHERE chat = turn.chat AND number = 0)|\
+(SELECT * FROM transcript WHERE chat = turn.chat AND number IN (SELECT number FROM chosen) \
+AND number >= (SELECT max(number) FROM start) ORDER BY number)` t), '[]') END FROM turn \
+WHERE `open turns` state = 'queued' AND bot = $1 ORDER BY priority, created_at, id LIMIT $2";
     WAITING_MESSAGES "waiting_messages" = "\
 SELECT `columns outbox` FROM outbox WHERE `open messages` state IN ('queued', 'retry_at') AND bot = $1 \
 ORDER BY turn, part LIMIT $2";
@@ -149,6 +167,21 @@ pub(crate) async fn transcript(db: &impl Reads, chat: ChatId, upto: Number, limi
 
 pub(crate) async fn conversation(db: &impl Reads, chat: ChatId, upto: Number, said: usize) -> Result<Entries, Fault> {
     db.all(&CONVERSATION, values![chat, upto, said, said.saturating_mul(8)]).await
+}
+
+pub(crate) async fn queued_talk(
+    db: &impl Reads,
+    bot: BotId,
+    limit: usize,
+    said: usize,
+    known: &[TurnId],
+) -> Result<Vec<QueuedTalk>, Fault> {
+    let known: Vec<i64> = known.iter().map(|turn| turn.0).collect();
+    let queued: Vec<(Turn, Option<String>)> = db.all(&QUEUED_TALK, values![bot, limit, said, known]).await?;
+    let talk = |(turn, entries): (Turn, Option<String>)| {
+        Ok((turn, entries.map(|entries| read_all::<Arc<TranscriptEntry>>(&entries)).transpose()?))
+    };
+    queued.into_iter().map(talk).collect()
 }
 
 pub(crate) async fn find_messages(

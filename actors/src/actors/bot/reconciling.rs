@@ -1,7 +1,8 @@
 //! Reads waiting work from the store that no hint announced, or a hint without its rows. Layer `actors`. Keeps I8.
 //!
-//! A turn that was decided on another node costs two statements here: one reads all queued turns, one for each of them
-//! the end of its chat's transcript. A third reads the message that a target replies to before that end.
+//! A turn that was decided on another node costs one statement on PostgreSQL, which reads the queued turns with the ends
+//! of their chats' transcripts; elsewhere these are read one by one. Another one reads the message that a target replies
+//! to before that end.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::domain::ids::Number;
 use crate::domain::incoming::Quoted;
 use crate::domain::outbox::OutboxMessage;
 use crate::domain::transcript::TranscriptEntry;
-use crate::domain::turn::Turn;
+use crate::ports::store::QueuedTalk;
 
 /// Returns the message that a target replies to, when the transcript holds that message before the window.
 async fn replied_to(node: &Node, target: Option<&TranscriptEntry>, window: &[Arc<TranscriptEntry>]) -> Option<Quoted> {
@@ -64,24 +65,36 @@ impl BotState {
             return;
         }
         let node = Arc::clone(&self.node);
-        match in_time(node.store.queued_turns(self.identity.profile.id, self.turns.room(&self.identity.settings))).await
-        {
+        let (bot, room, known) =
+            (self.identity.profile.id, self.turns.room(&self.identity.settings), self.turns.known());
+        match in_time(node.store.queued_talk(bot, room, self.window_wanted(), &known)).await {
             Ok(turns) => self.take_stored_turns(turns).await,
             Err(error) => node.committer.signs.waits("turns", &error),
         }
     }
 
-    async fn take_stored_turns(&mut self, turns: Vec<Turn>) {
-        for turn in turns {
+    /// Returns how many messages of a conversation the bot's turns need, by the chat that wants most.
+    fn window_wanted(&self) -> usize {
+        let known = self.node.directory.known();
+        let chats = known.chats_of(self.identity.profile.id).iter().filter_map(|chat| known.chats.get(chat));
+        let compared = chats.map(|chat| chat.spec.novelty.chat).max().unwrap_or(0);
+        compared.max(self.identity.profile.spec.generation.context_messages + 1)
+    }
+
+    async fn take_stored_turns(&mut self, turns: Vec<QueuedTalk>) {
+        let wanted = self.window_wanted();
+        for (turn, talk) in turns {
             if self.turns.knows(turn.id) {
                 continue;
             }
-            let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
-            let chat = self.node.directory.chat_profile(turn.chat);
-            let compared = chat.map_or(0, |chat| chat.spec.novelty.chat);
-            let limit = compared.max(self.identity.profile.spec.generation.context_messages + 1);
-            let Ok(window) = in_time(self.node.store.conversation(turn.chat, upto, limit)).await else {
-                return;
+            let window = if let Some(window) = talk {
+                window
+            } else {
+                let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
+                let Ok(window) = in_time(self.node.store.conversation(turn.chat, upto, wanted)).await else {
+                    return;
+                };
+                window
             };
             let target = turn.target.and_then(|number| window.iter().find(|entry| entry.number == number).cloned());
             let thread = target.as_ref().map_or_else(|| turn.act.thread(), |target| target.thread);

@@ -172,6 +172,7 @@ impl Memory {
         };
         let (time_zone, quiet_hours) = (spec.time_zone.as_str(), spec.quiet_hours);
         let seed = seed::of(chat.id.0 ^ self.last_number.0.rotate_left(20), self.last_decision);
-        Some(next_tick(&Rhythm { pace, time_zone, quiet_hours, energy, unanswered }, now, seed))
+        let talkative_hours = spec.talkative_hours.as_ref();
+        Some(next_tick(&Rhythm { pace, time_zone, talkative_hours, quiet_hours, energy, unanswered }, now, seed))
     }
 }

@@ -96,7 +96,8 @@ impl ChatState {
     /// Takes over a changed configuration: the chat's next decision is made under it.
     pub(super) fn on_profile_changed(&mut self, myself: &ActorRef<ChatMsg>, profile: Arc<ChatProfile>) {
         let paced = self.profile.spec.pacing.quiet_tick != profile.spec.pacing.quiet_tick
-            || self.profile.spec.quiet_hours != profile.spec.quiet_hours;
+            || self.profile.spec.quiet_hours != profile.spec.quiet_hours
+            || self.profile.spec.talkative_hours != profile.spec.talkative_hours;
         self.profile = profile;
         self.cast = cast_of(&self.node, &self.profile);
         if paced && let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) {

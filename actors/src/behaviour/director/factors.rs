@@ -32,6 +32,8 @@ pub(super) struct Subject<'a> {
     pub(super) partner: Option<BotId>,
     /// Bots that spoke in the message's thread.
     pub(super) in_thread: &'a [BotId],
+    /// Minute of the chat's day.
+    pub(super) minute: u16,
 }
 
 /// Wish of a bot to speak: 0 is never, above 1 very much.
@@ -60,6 +62,9 @@ impl Wish {
         }
         if subject.in_thread.contains(&bot) {
             factors.push(("in_thread", strategy.in_thread));
+        }
+        if let Some(curve) = &scene.chat.spec.talkative_hours {
+            factors.push(("by_hour", curve.at(subject.minute)));
         }
         if let Some(entry) = subject.entry {
             factors.push(("close", closeness(scene, member, entry)));

@@ -293,7 +293,9 @@ fn volunteers(
     let from_person = circumstances.from == Writer::Person;
     let said_words: Vec<&str> = words(entry.folded()).collect();
     let partner = follow_up(scene, entry).filter(|_| !circumstances.to_person);
-    let subject = Subject { entry: Some(&**entry), words: &said_words, partner, in_thread: &circumstances.in_thread };
+    let in_thread = &circumstances.in_thread;
+    let subject =
+        Subject { entry: Some(&**entry), words: &said_words, partner, in_thread, minute: circumstances.minute };
     let mut scores = Map::new();
     let mut wishes: Vec<(&CastMember, f64)> = Vec::new();
     for member in scene.cast {

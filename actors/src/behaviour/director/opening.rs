@@ -1,5 +1,6 @@
 //! Openings: a bot brings up a subject in a quiet room. Layer `behaviour`; pure.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -14,11 +15,17 @@ use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
 use crate::behaviour::topics::keyword::Keyword;
 use crate::behaviour::topics::selector::{QuietRoom, TopicSelector};
+use crate::domain::ids::Number;
 use crate::domain::turn::Act;
 
 /// Factor on the chance of an opening for each one that no person took up, and the least chance.
 const OPENING_DECAY: f64 = 0.85;
 const OPENING_MIN: f64 = 0.25;
+
+/// Share of openings that come back to something that a person said so long ago, in so many words at least.
+const RECALLS: f64 = 0.4;
+const RECALLED_AGO: Range<Duration> = Duration::from_hours(1)..Duration::from_hours(20);
+const RECALLED_WORDS: usize = 5;
 
 /// Number of latest messages whose topics do not come up again.
 const LATELY: usize = 30;
@@ -34,7 +41,7 @@ pub(super) fn on_tick(scene: &Scene<'_>, minute: u16, seed: u64) -> Direction {
         return Direction::silence("somebody is about to speak already", None).with_inputs(inputs);
     }
     let said = by_bot(scene);
-    let subject = Subject { entry: None, words: &[], partner: None, in_thread: &[] };
+    let subject = Subject { entry: None, words: &[], partner: None, in_thread: &[], minute };
     let mut scores = Map::new();
     let mut wishes: Vec<(&CastMember, f64)> = Vec::new();
     for member in scene.cast {
@@ -58,7 +65,11 @@ pub(super) fn on_tick(scene: &Scene<'_>, minute: u16, seed: u64) -> Direction {
             let reason = format!("the room was quiet; {} brings something up", member.profile.spec.name);
             let speaker = Speaker {
                 bot: member.profile.id,
-                act: Act::Open { topic: topic(scene, member, rng.u64(..)), thread: scene.standing.thread },
+                act: Act::Open {
+                    topic: topic(scene, member, rng.u64(..)),
+                    thread: scene.standing.thread,
+                    recalls: recalled(scene, seed),
+                },
                 target: None,
                 answers_bot: None,
                 priority: UNASKED,
@@ -70,6 +81,27 @@ pub(super) fn on_tick(scene: &Scene<'_>, minute: u16, seed: u64) -> Direction {
         None => Direction::silence("the room is quiet, and so it stays for now", None),
     };
     direction.with_inputs(inputs).with_scores(Value::Object(scores))
+}
+
+/// Returns something that a person said some hours ago, and since the last opening, for a bot to come back to:
+/// sometimes, where there is such a thing.
+fn recalled(scene: &Scene<'_>, seed: u64) -> Option<Number> {
+    // A draw of its own: the others stay what they were.
+    let mut rng = fastrand::Rng::with_seed(seed.rotate_left(32));
+    let is_opening = |note: &&Note| note.fleet_bot.is_some() && note.root == note.number && !note.is_notice();
+    let opened = messages(scene).find(is_opening).map_or(Number(0), |note| note.number);
+    let then = |note: &&Note| {
+        let ago = scene.now.since(note.date);
+        let text = note.text.as_deref().unwrap_or_default();
+        let says_much = text.split_whitespace().count() >= RECALLED_WORDS;
+        note.number > opened
+            && note.author.kind.is_person()
+            && note.thread == scene.standing.thread
+            && says_much
+            && RECALLED_AGO.contains(&ago)
+    };
+    let said: Vec<Number> = messages(scene).filter(then).map(|note| note.number).collect();
+    rng.choice(said).filter(|_| rng.f64() < RECALLS)
 }
 
 fn topic(scene: &Scene<'_>, member: &CastMember, seed: u64) -> Option<String> {

@@ -22,11 +22,12 @@ use crate::behaviour::note::Note;
 use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
 use crate::domain::decision::Standing;
-use crate::domain::ids::{BotId, MessageId, TelegramUserId};
+use crate::domain::ids::{BotId, MessageId, Number, TelegramUserId};
 use crate::domain::incoming::{AuthorKind, Entity, EntityKind, Media};
 use crate::domain::roster::{ChatPolicy, ChatProfile, Language};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::turn::Act;
 
 struct Room {
     cast: Vec<CastMember>,
@@ -317,6 +318,25 @@ fn a_tick_starts_a_chain_of_depth_one_and_fades_when_nobody_takes_it_up() {
     assert!(at_first == 200 && after_eight < 120 && after_eight > 20, "{at_first}, {after_eight}");
     room.chat.spec.physics.chain_depth_max = Some(0);
     assert_eq!(opened(&room), 0);
+}
+
+#[test]
+fn a_quiet_room_comes_back_to_what_a_person_said_some_hours_ago() {
+    let recalled = |ago_minutes: i64, who: Option<usize>, text: &str| {
+        let mut room = Room::new(ChatPolicy::Natural);
+        let author = who.map(|at| room.cast[at].clone());
+        room.hears(says(1, author.as_ref(), text, 0));
+        let scene = Scene { now: Timestamp::from_secs(1_000 + ago_minutes * 60), ..room.scene() };
+        let openings = (0..200).filter_map(|seed| direct(&scene, Occasion::Tick, seed)?.speakers.pop());
+        openings.filter(|speaker| matches!(speaker.act, Act::Open { recalls: Some(Number(1)), .. })).count()
+    };
+    let plan = "yarın trenle Kars'a gidiyorum, çok heyecanlıyım";
+    let some = recalled(180, None, plan);
+    assert!((50..120).contains(&some), "{some}");
+    assert_eq!(recalled(30, None, plan), 0, "too young");
+    assert_eq!(recalled(60 * 24, None, plan), 0, "too old");
+    assert_eq!(recalled(180, Some(0), plan), 0, "a bot's");
+    assert_eq!(recalled(180, None, "evet aynen"), 0, "says too little");
 }
 
 #[test]

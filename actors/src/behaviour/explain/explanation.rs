@@ -185,6 +185,7 @@ fn speakers(case: &Case<'_>, scores: &Scores) -> Vec<String> {
         let name = name(case, turn.bot);
         let does = match (&turn.act, turn.target) {
             (Act::Answer, Some(target)) => format!("answers entry {target}"),
+            (Act::Open { recalls: Some(entry), .. }, _) => format!("comes back to entry {entry}"),
             (Act::Answer, None) | (Act::Open { topic: None, .. }, _) => "brings something up".to_owned(),
             (Act::Open { topic: Some(topic), .. }, _) => format!("brings up {}", cut(topic, 60)),
             (Act::Say { .. }, _) => "says a set text".to_owned(),

@@ -226,6 +226,7 @@ fn sent(turn: &Turn) -> OutboxMessage {
         thread: None,
         reply_to: None,
         text: "gizli cevap".to_owned(),
+        marks: Vec::new(),
         answers_bot: turn.answers_bot,
         chain_depth: turn.chain_depth,
         root: turn.root,

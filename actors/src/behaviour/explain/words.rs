@@ -46,6 +46,7 @@ const FACTORS: &[Factor] = &[
     factor("joins", "joins in", "rather does not join in"),
     factor("joins_bot", "joins in", "rather does not join in"),
     factor("topic", "the topic suits it", "the topic does not suit it"),
+    factor("by_hour", "the chat is talkative at this hour", "the chat talks little at this hour"),
     factor("active_hours", "is awake", "is hardly awake"),
     factor("second", "would be the second", "would be the second"),
     factor("busy", "is free", "is about to say something else"),

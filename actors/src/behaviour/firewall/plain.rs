@@ -13,12 +13,15 @@
 //! | `&amp;`, `&#39;` | &, ' |
 //! | `\*`, `\_` between letters, `\n` glued to words | *, _, a line's end |
 //!
+//! Bold, italic and code are told beside the text, for personas that may write so.
+//!
 //! Everything else that looks like a mark stays: `~~x~~` and `||x||` (without them the text would say something else),
 //! quotes with `>`, bullets, tables, `*sighs*` at the start of a sentence, `snake_case`, `2*3*4`, `#m12`, `¯\_(ツ)_/¯`.
 
 mod html;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use self::html::tag;
 
@@ -34,22 +37,67 @@ const DEPTH_MAX: usize = 6;
 /// Beginnings of addresses.
 const SCHEMES: [&str; 5] = ["https://", "http://", "tg://", "mailto:", "www."];
 
-/// Returns the text without marks of formatting: Markdown (`**`, `_`, headings, links) and HTML tags.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+/// A marked part of a text: its bytes, and Telegram's name of the kind.
+pub type Span = (Range<usize>, &'static str);
+
+/// A text without marks, while it is written.
+#[derive(Default)]
+struct Plain {
+    text: String,
+    spans: Vec<Span>,
+}
+
+impl Plain {
+    fn push(&mut self, c: char) {
+        self.text.push(c);
+    }
+
+    fn push_str(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Marks everything from that byte on. Telegram allows no other mark within code, and none around it.
+    fn mark(&mut self, from: usize, kind: &'static str) {
+        let is_code = |kind: &str| matches!(kind, "code" | "pre");
+        let end = self.text.len();
+        if is_code(kind) {
+            self.spans.retain(|(bytes, _)| bytes.end <= from);
+        }
+        let code = self.spans.iter().filter(|(bytes, kind)| is_code(kind) && bytes.start >= from);
+        let code: Vec<Range<usize>> = code.map(|(bytes, _)| bytes.clone()).chain(std::iter::once(end..end)).collect();
+        let mut at = from;
+        for inside in code {
+            if at < inside.start {
+                self.spans.push((at..inside.start, kind));
+            }
+            at = inside.end;
+        }
+    }
+
+    fn truncate(&mut self, length: usize) {
+        self.text.truncate(length);
+        self.spans.retain(|(bytes, _)| bytes.end <= length);
+    }
+}
+
+/// Returns the text without marks of formatting (Markdown: `**`, `_`, headings, links; HTML tags), and what they marked.
+pub(super) fn plain(text: &str) -> (Cow<'_, str>, Vec<Span>) {
     let marked = text.bytes().any(|byte| matches!(byte, b'*' | b'_' | b'`' | b'[' | b'<' | b'&' | b'\\'));
     if !marked && heading(text) == 0 && !text.contains("\n#") {
-        return Cow::Borrowed(text);
+        return (Cow::Borrowed(text), Vec::new());
     }
-    let mut out = String::with_capacity(text.len());
+    let mut out = Plain { text: String::with_capacity(text.len()), spans: Vec::new() };
     let mut rest = text;
     // Fenced blocks are code, which stays as it is.
     while let Some((before, inside, after)) = fenced(rest) {
         inline(&line_ends(before), 0, &mut out);
+        let from = out.text.len();
         out.push_str(inside);
+        out.mark(from, "pre");
         rest = after;
     }
     inline(&line_ends(rest), 0, &mut out);
-    Cow::Owned(out)
+    (Cow::Owned(out.text), out.spans)
 }
 
 /// Returns the text before the first fenced block, the block's lines, and the text behind it.
@@ -102,7 +150,7 @@ fn line_ends(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes `text` without its marks to `out`.
-fn inline(text: &str, depth: usize, out: &mut String) {
+fn inline(text: &str, depth: usize, out: &mut Plain) {
     let mut at = 0;
     let mut line_start = depth == 0;
     while let Some(c) = text[at..].chars().next() {
@@ -161,7 +209,7 @@ fn heading(line: &str) -> usize {
 }
 
 /// Writes code between two runs of as many backticks.
-fn code(text: &str, out: &mut String) -> Option<usize> {
+fn code(text: &str, out: &mut Plain) -> Option<usize> {
     let ticks = text.len() - text.trim_start_matches('`').len();
     let body = near(&text[ticks..]);
     let mut at = 0;
@@ -174,7 +222,9 @@ fn code(text: &str, out: &mut String) -> Option<usize> {
             if inside.trim().is_empty() || inside.contains("\n\n") {
                 return None;
             }
+            let start = out.text.len();
             out.push_str(inside);
+            out.mark(start, "code");
             return Some(ticks + from + run);
         }
         at = from + run;
@@ -183,7 +233,7 @@ fn code(text: &str, out: &mut String) -> Option<usize> {
 }
 
 /// Writes the text between marks of bold and italics.
-fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usize> {
+fn emphasis(text: &str, at: usize, depth: usize, out: &mut Plain) -> Option<usize> {
     let rest = &text[at..];
     let mark = rest.chars().next()?;
     let width = rest.len() - rest.trim_start_matches(mark).len();
@@ -207,7 +257,14 @@ fn emphasis(text: &str, at: usize, depth: usize, out: &mut String) -> Option<usi
         let inside = &body[..close];
         let fits = run == width || width > 1 && run > width;
         if fits && is_marked(text, at, mark, width, inside, &body[close + width..]) {
+            let start = out.text.len();
             inline(inside, depth + 1, out);
+            if width > 1 {
+                out.mark(start, "bold");
+            }
+            if width != 2 {
+                out.mark(start, "italic");
+            }
             return Some(width * 2 + close);
         }
         from = next + run;
@@ -244,7 +301,7 @@ fn starts_sentence(before: &str) -> bool {
 }
 
 /// Writes an escaped mark between letters without its backslash.
-fn escaped(text: &str, at: usize, out: &mut String) -> Option<usize> {
+fn escaped(text: &str, at: usize, out: &mut Plain) -> Option<usize> {
     let mut ahead = text[at + 1..].chars();
     let mark = ahead.next().filter(|mark| "*_`#[]~>".contains(*mark))?;
     let before = text[..at].chars().next_back();
@@ -276,7 +333,7 @@ fn is_path(text: &str, at: usize) -> bool {
 }
 
 /// Writes a link or picture as its words and its address.
-fn link(text: &str, depth: usize, out: &mut String) -> Option<usize> {
+fn link(text: &str, depth: usize, out: &mut Plain) -> Option<usize> {
     let picture = text.starts_with('!');
     let body = near(text.strip_prefix('!').unwrap_or(text).strip_prefix('[')?);
     let close = body.find("](").filter(|close| !body[..*close].contains('\n') && depth < DEPTH_MAX)?;
@@ -298,13 +355,13 @@ fn link(text: &str, depth: usize, out: &mut String) -> Option<usize> {
     if !is_address(target_text) || target_text.contains(char::is_whitespace) {
         return None;
     }
-    let from = out.len();
+    let from = out.text.len();
     inline(words, depth + 1, out);
     let bare = |address: &str| {
         let address = SCHEMES.iter().find_map(|scheme| address.strip_prefix(scheme)).unwrap_or(address);
         address.trim_end_matches('/').to_owned()
     };
-    if bare(&out[from..]) == bare(target_text) || out[from..].trim().is_empty() {
+    if bare(&out.text[from..]) == bare(target_text) || out.text[from..].trim().is_empty() {
         out.truncate(from);
         out.push_str(target_text);
     } else {
@@ -322,7 +379,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// Writes an address in the text as it is: marks in it are its own.
-fn address(text: &str, out: &mut String) -> Option<usize> {
+fn address(text: &str, out: &mut Plain) -> Option<usize> {
     if !is_address(text) {
         return None;
     }

@@ -154,9 +154,23 @@ fn the_newest_messages_that_fit_are_kept_and_the_target_always() {
 #[test]
 fn who_speaks_unasked_is_given_its_topic() {
     let desk = Desk::new();
-    let request = desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()), thread: None }, &[]);
+    let request =
+        desk.request_for(None, &Act::Open { topic: Some("eski filmler".to_owned()), thread: None, recalls: None }, &[]);
     let (role, text) = *lines(&request).last().unwrap();
     assert!(role == Role::User && text.contains("eski filmler"), "{text}");
+}
+
+#[test]
+fn who_comes_back_to_something_is_told_what_while_it_is_there() {
+    let mut desk = Desk::new();
+    let plan = desk.hears(None, "yarın Kars'a gidiyorum");
+    let act = Act::Open { topic: Some("çay".to_owned()), thread: None, recalls: Some(plan.number) };
+    let asked = |desk: &Desk| lines(&desk.request_for(None, &act, &[])).last().unwrap().1.to_owned();
+    let told = asked(&desk);
+    assert!(told.contains(&plan.author.name) && told.contains("yarın Kars'a gidiyorum"), "{told}");
+    desk.window.clear();
+    let told = asked(&desk);
+    assert!(told.contains("çay") && !told.contains("Kars"), "{told}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::{Value as Json, json};
 
+use crate::domain::curve::Curve;
 use crate::domain::hours::Hours;
 use crate::domain::ids::TelegramChatId;
 
@@ -194,6 +195,28 @@ impl KeyValue for Option<Hours> {
 
     fn schema() -> Json {
         json!({ "type": "string", "pattern": "^( *none *|[ 0-9]+:[ 0-9]+-[ 0-9]+:[ 0-9]+)$" })
+    }
+
+    fn none() -> Option<Self> {
+        Some(None)
+    }
+}
+
+/// A curve over the day; "none" is no curve.
+impl KeyValue for Option<Curve> {
+    type Written = NoneOr<Curve>;
+    type Bound = ();
+
+    fn read(written: Self::Written) -> Self {
+        written.0
+    }
+
+    fn write(&self) -> Json {
+        self.as_ref().map_or(Json::Null, |curve| json!(curve))
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^( *none *|[0-9: .,]+)$" })
     }
 
     fn none() -> Option<Self> {

@@ -23,6 +23,7 @@ claims! {
     the_first_entry_of_a_message_is_found
     copies_of_every_kind_are_found_by_their_keys
     a_conversation_is_counted_in_what_was_said
+    a_queued_turn_comes_with_its_conversation_or_leaves_it_to_a_look
     a_decision_number_used_twice_drops_out_alone
     acts_of_every_kind_are_remembered
     a_chat_remembers_its_calm_and_that_its_people_were_told
@@ -235,8 +236,8 @@ pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     let acts = [
         Act::Answer,
-        Act::Open { topic: None, thread: None },
-        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()), thread: None },
+        Act::Open { topic: None, thread: None, recalls: Some(Number(3)) },
+        Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()), thread: None, recalls: None },
         Act::Say { text: "Ich sage: 'hallo' 👋".to_owned() },
         Act::React { emoji: "👍".to_owned() },
     ];
@@ -346,4 +347,41 @@ pub async fn a_conversation_is_counted_in_what_was_said(home: &dyn Home) {
     let memory = scene.store.chat_memory(chat, 3).await.unwrap();
     assert_eq!((memory.last_number, memory.recent.len()), (Number(24), 5));
     assert_eq!(*memory.recent[3], entries[19]);
+}
+
+/// Whoever reads queued turns gets the conversation that a look of its own would find, or none, and none of known turns.
+pub async fn a_queued_turn_comes_with_its_conversation_or_leaves_it_to_a_look(home: &dyn Home) {
+    let scene = with_rows(home, 9).await;
+    let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
+    let kinds = [EntryKind::Message, EntryKind::Edit, EntryKind::Reaction];
+    let entries: Vec<TranscriptEntry> = (1..=9)
+        .map(|n| TranscriptEntry { kind: kinds[n as usize % 3], revision: n % 3, ..entry(chat, n, n) })
+        .collect();
+    let turns: Vec<Turn> = (0..8)
+        .map(|n| Turn {
+            ordinal: n,
+            target: (n != 1).then_some(Number(9 - i64::from(n))),
+            ..turn(31 + i64::from(n), chat, 1, bot)
+        })
+        .collect();
+    scene
+        .commit_all(vec![Operation::Advance(Advance {
+            entries,
+            handled: (1..=9).map(|n| appended(n, n, None)).collect(),
+            decisions: vec![decision(chat, 1, Cause::Entry(Number(1)))],
+            turns: turns.clone(),
+            ..advance(chat, scene.epoch, 0, 1)
+        })])
+        .await;
+    let read = scene.store.queued_talk(bot, 10, 3, &[TurnId(32)]).await.unwrap();
+    assert_eq!(read.iter().map(|(turn, _)| turn.clone()).collect::<Vec<_>>(), turns);
+    let along = read.iter().filter(|(_, talk)| talk.is_some()).count();
+    assert!(along <= 7 && read[1].1.is_none(), "{along}");
+    for (turn, talk) in read {
+        let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
+        if let Some(talk) = talk {
+            assert_eq!(talk, scene.store.conversation(chat, upto, 3).await.unwrap(), "{upto}");
+        }
+    }
+    assert_eq!(scene.store.queued_talk(bot, 2, 3, &[]).await.unwrap().len(), 2);
 }

@@ -357,6 +357,7 @@ pub async fn texts_are_kept_as_long_as_their_chat_keeps_them(home: &dyn Home) {
         texts
     };
     assert_eq!(texts().await, [String::new(), answers[1].text.clone()]);
+    assert!(scene.store.message(answers[0].id).await.unwrap().unwrap().marks.is_empty());
     let query = DecisionQuery { limit: 9, ..DecisionQuery::default() };
     let made = scene.store.decisions(chat, &query).await.unwrap();
     let of = |number: i64| made.iter().find(|made| made.number.0 == number).unwrap();

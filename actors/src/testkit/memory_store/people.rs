@@ -127,6 +127,7 @@ impl State {
                 .collect();
             for message in self.outbox.values_mut().filter(|message| turns.contains(&message.turn)) {
                 message.text.clear();
+                message.marks.clear();
                 if message.progress.state.may_begin() {
                     message.progress.state = OutboxState::Cancelled;
                     message.progress.error = Some(REMOVED.to_owned());
@@ -164,6 +165,7 @@ impl State {
         }
         for message in self.outbox.values_mut().filter(|message| answers.contains(&message.turn)) {
             message.text.clear();
+            message.marks.clear();
             forgotten.messages += 1;
             if message.progress.state.may_begin() {
                 message.progress.state = OutboxState::Cancelled;

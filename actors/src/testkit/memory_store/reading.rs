@@ -20,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::store::{
-    Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths,
+    Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths, QueuedTalk,
 };
 
 impl State {
@@ -159,6 +159,17 @@ impl State {
         turns.sort_by_key(|turn| (turn.priority, turn.created_at, turn.id));
         turns.truncate(limit);
         turns
+    }
+
+    /// Reads conversations along for every second turn, so that both ways are gone.
+    pub(super) fn queued_talk(&self, bot: BotId, limit: usize, said: usize, known: &[TurnId]) -> Vec<QueuedTalk> {
+        let talk = |turn: Turn| {
+            let upto = turn.target.or(turn.root).unwrap_or(Number(i64::MAX));
+            let along = turn.id.0 % 2 == 0 && !known.contains(&turn.id);
+            let entries = along.then(|| self.conversation(turn.chat, upto, said));
+            (turn, entries)
+        };
+        self.queued_turns(bot, limit).into_iter().map(talk).collect()
     }
 
     pub(super) fn waiting_messages(&self, bot: BotId, limit: usize) -> Vec<OutboxMessage> {

@@ -78,6 +78,7 @@ async fn reads(store: &dyn Measured, life: &Life) -> anyhow::Result<Vec<Cost>> {
         entry_numbers(std::slice::from_ref(&key));
         next_offset(bot);
         queued_turns(bot, 20);
+        queued_talk(bot, 20, 40, &[]);
         waiting_messages(bot, 20);
         backlog(now);
         depths();

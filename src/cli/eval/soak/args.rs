@@ -8,6 +8,7 @@ use clap::Args;
 Examples:
   botfleet eval soak                            one week of 200 bots in 20 chats
   botfleet eval soak --days 1 --seed 7 --json   a day of others, as one JSON object
+  botfleet eval soak --days 1 --strategy lively --transcript day.jsonl
 
 Nothing is sent: people, model and time are simulated, the engine is the one that runs the fleet.")]
 pub struct SoakArgs {
@@ -23,6 +24,9 @@ pub struct SoakArgs {
     /// Average number of actions of people in a chat each minute while they are awake.
     #[arg(long, default_value_t = 0.3, value_parser = rate)]
     pub people_rate: f64,
+    /// Built-in strategy of all chats.
+    #[arg(long, default_value = "natural", value_parser = ["natural", "lively", "calm"])]
+    pub strategy: String,
     /// Seed of everything.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

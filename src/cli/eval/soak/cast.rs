@@ -10,6 +10,7 @@ use botfleet_actors::domain::roster::{
     BotProfile, BotSpec, ChatProfile, ChatSpec, Generation, Language, ModelRef, Pacing, Persona, Physics,
 };
 use botfleet_actors::domain::stance::{Relationship, Stance};
+use botfleet_actors::domain::strategy::Strategy;
 use botfleet_world::people::spec::{PeopleBot, PeopleChat, PeoplePerson};
 
 use super::args::SoakArgs;
@@ -56,7 +57,7 @@ pub(super) fn cast(args: &SoakArgs) -> Cast {
         .enumerate()
         .map(|(chat, places)| {
             let members: Vec<CastMember> = places.iter().map(|bot| bots[*bot].clone()).collect();
-            (profile(chat, args.seed, &members), members)
+            (profile(chat, args, &members), members)
         })
         .collect();
     let people = places.iter().enumerate().map(|(chat, places)| people(chat, places, &bots)).collect();
@@ -135,14 +136,14 @@ fn member(bot: usize, names: &[String], language: Language, place: &[usize], rng
     CastMember { profile: Arc::new(profile), username: Some(username) }
 }
 
-fn profile(chat: usize, seed: u64, members: &[CastMember]) -> ChatProfile {
+fn profile(chat: usize, args: &SoakArgs, members: &[CastMember]) -> ChatProfile {
     let topics: &[&str] = match language(chat) {
         Language::Tr => &["hafta sonu planları", "iyi bir film", "pazar alışverişi", "yeni bir şarkı"],
         Language::En => &["weekend plans", "a good film", "the market", "a new song"],
     };
     ChatProfile {
         // The director's chance comes from the chat's id: with another seed, another id.
-        id: ChatId((seed as i64).wrapping_mul(1_000) + chat as i64 + 1),
+        id: ChatId((args.seed as i64).wrapping_mul(1_000) + chat as i64 + 1),
         spec: ChatSpec {
             name: format!("room-{}", chat + 1),
             telegram_id: TelegramChatId(telegram_id(chat)),
@@ -152,6 +153,7 @@ fn profile(chat: usize, seed: u64, members: &[CastMember]) -> ChatProfile {
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
             physics: Physics { person_per_ten_minutes: None, ..Physics::default() },
             pacing: Pacing { quiet_tick: Some(Duration::from_mins(30)), ..Pacing::default() },
+            strategy: Strategy::built_in(&args.strategy).unwrap_or_default(),
             quiet_hours: Hours::new(QUIET.0, QUIET.1),
             ..ChatSpec::default()
         },

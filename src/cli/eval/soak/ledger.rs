@@ -6,17 +6,28 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use botfleet_actors::domain::ids::{BotId, Number};
+use botfleet_actors::domain::ids::{BotId, Number, TelegramUserId};
 use botfleet_actors::domain::roster::ChatProfile;
 use botfleet_actors::domain::time::Timestamp;
 
 use super::cast::QUIET;
 use super::likeness::Trigrams;
 
+/// Time within which the next lines of the same person belong to a call: an answer to one of them answers the call.
+const SAME_BREATH: Duration = Duration::from_secs(5);
+
+/// Longest time by day for which nobody of the fleet speaks to people.
+const SILENCE_MAX: Duration = Duration::from_hours(1);
+
+/// Fewest letters of a text that can repeat another one, and how often in a row a shorter one may be said.
+const REPEAT_LETTERS: usize = 16;
+const SHORT_IN_A_ROW: usize = 2;
+
 /// A person's message that calls a bot.
 pub(super) struct Call {
     pub(super) number: Number,
     pub(super) at: Timestamp,
+    pub(super) author: TelegramUserId,
     /// The called bot.
     pub(super) bot: BotId,
 }
@@ -38,8 +49,8 @@ pub(super) struct Said {
 pub(super) struct ChatLedger {
     pub(super) calls: Vec<Call>,
     pub(super) said: Vec<Said>,
-    /// Numbers and times of people's messages.
-    pub(super) people: Vec<(Number, Timestamp)>,
+    /// People's messages: number, time, author.
+    pub(super) people: Vec<(Number, Timestamp, TelegramUserId)>,
     pub(super) reactions: u64,
 }
 
@@ -57,6 +68,8 @@ pub(super) struct Judgement {
     /// Violations by kind, each with its count and first example.
     pub(super) violations: BTreeMap<&'static str, (u64, String)>,
     pub(super) deepest: u32,
+    /// Longest time by day, with people in the chat, without a message of the fleet.
+    pub(super) longest_silence: Duration,
     /// Longest run of messages of the fleet without one of a person.
     pub(super) longest_run: u32,
     /// Likeness of the two most alike messages of one bot among its last hundred.
@@ -103,6 +116,7 @@ pub(super) fn judge(chats: &[(ChatProfile, ChatLedger)], hourly_cap: usize, nove
         judgement.reactions += ledger.reactions;
         limits(profile, ledger, &mut judgement);
         sleep(profile, ledger, wall, &mut judgement);
+        silence(profile, ledger, wall, &mut judgement);
         chains(profile, ledger, &mut judgement);
     }
     of_fleet.sort_unstable();
@@ -156,8 +170,50 @@ fn sleep(profile: &ChatProfile, ledger: &ChatLedger, wall: Wall<'_>, judgement: 
             judgement.violated("silence at night", || format!("{} message {}", profile.spec.name, said.number));
         }
     }
-    for (_, at) in &ledger.people {
+    for (_, at, _) in &ledger.people {
         judgement.people_by_hour[usize::from(wall(*at) / 60).min(23)] += 1;
+    }
+}
+
+/// Checks that the fleet does not leave people alone for an hour of the day: from each message of a person on, somebody
+/// of the fleet speaks within that time, unless quiet hours begin.
+fn silence(profile: &ChatProfile, ledger: &ChatLedger, wall: Wall<'_>, judgement: &mut Judgement) {
+    let mut said = ledger.said.iter().map(|said| said.at).collect::<Vec<_>>();
+    said.sort_unstable();
+    let mut waiting: Option<Timestamp> = None;
+    let mut said = said.into_iter().peekable();
+    let last = ledger.people.last().map(|(_, at, _)| *at);
+    for (_, at, _) in &ledger.people {
+        while let Some(heard) = said.next_if(|said| said <= at) {
+            close(&mut waiting, heard, profile, wall, judgement);
+        }
+        waiting.get_or_insert(*at);
+    }
+    if let Some(heard) = said.next().or(last) {
+        close(&mut waiting, heard, profile, wall, judgement);
+    }
+}
+
+/// Returns whether a minute of the day is one of the quiet hours.
+fn is_quiet(minute: u16) -> bool {
+    let after = |from: u16| (minute + 24 * 60 - from) % (24 * 60);
+    after(QUIET.0) < (QUIET.1 + 24 * 60 - QUIET.0) % (24 * 60)
+}
+
+/// Ends a wait for the fleet; one that ran into the night ended when the night began.
+fn close(
+    waiting: &mut Option<Timestamp>,
+    heard: Timestamp,
+    profile: &ChatProfile,
+    wall: Wall<'_>,
+    judgement: &mut Judgement,
+) {
+    let Some(since) = waiting.take().filter(|since| !is_quiet(wall(*since))) else { return };
+    let day_left = (QUIET.0 + 24 * 60 - wall(since)) % (24 * 60);
+    let waited = heard.since(since).min(Duration::from_secs(u64::from(day_left) * 60));
+    judgement.longest_silence = judgement.longest_silence.max(waited);
+    if waited > SILENCE_MAX {
+        judgement.violated("silence by day", || format!("{} from minute {}", profile.spec.name, wall(since)));
     }
 }
 
@@ -175,7 +231,7 @@ fn chains(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement)
     let mut people = ledger.people.iter().peekable();
     let mut run = 0;
     for said in &ledger.said {
-        while people.next_if(|(number, _)| *number < said.number).is_some() {
+        while people.next_if(|(number, ..)| *number < said.number).is_some() {
             run = 0;
         }
         run += 1;
@@ -184,10 +240,16 @@ fn chains(profile: &ChatProfile, ledger: &ChatLedger, judgement: &mut Judgement)
 }
 
 /// Checks that no message of a bot is too like one of its hundred before it. The limit is that of the novelty guard;
-/// the measure is plain trigrams, which share no code with the guard.
+/// the measure is plain trigrams, which share no code with the guard. A few letters ("thanks!") may be said every day.
 fn repeats(said: &[&Said], novelty: f64, judgement: &mut Judgement) {
+    let is_short = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count() < REPEAT_LETTERS;
+    for row in said.windows(SHORT_IN_A_ROW + 1) {
+        if is_short(&row[0].text) && row.iter().all(|said| said.text == row[0].text) {
+            judgement.violated("a short text again and again", || format!("bot {}: {:?}", row[0].bot, row[0].text));
+        }
+    }
     let mut last: VecDeque<Trigrams> = VecDeque::new();
-    for said in said {
+    for said in said.iter().filter(|said| !is_short(&said.text)) {
         let own = Trigrams::of(&said.text);
         for other in &last {
             let likeness = own.likeness(other);
@@ -215,8 +277,13 @@ fn calls(
     let answered: HashMap<(Number, BotId), Timestamp> =
         ledger.said.iter().filter_map(|said| Some(((said.target?, said.bot), said.at))).collect();
     let stale = profile.spec.pacing.stale_after;
+    let goes_on = |call: &Call| {
+        let lines = ledger.people.iter().skip_while(|(number, ..)| *number < call.number);
+        let lines = lines.take_while(|(_, at, _)| at.since(call.at) <= SAME_BREATH);
+        lines.filter(|(.., author)| *author == call.author).map(|(number, ..)| *number).collect::<Vec<_>>()
+    };
     for call in &ledger.calls {
-        if answered.contains_key(&(call.number, call.bot)) {
+        if goes_on(call).into_iter().any(|line| answered.contains_key(&(line, call.bot))) {
             judgement.calls += 1;
             judgement.answered += 1;
             continue;

@@ -99,7 +99,7 @@ impl Mind {
         if let Act::Say { text } = &task.job.turn.act {
             return Thought::Say(text.clone());
         }
-        let Clean { text, claim } = match self.answer(room, task, now) {
+        let Clean { text, claim, .. } = match self.answer(room, task, now) {
             Ok(clean) => clean,
             Err(reason) => {
                 task.kept_back += 1;

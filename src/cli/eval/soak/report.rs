@@ -113,6 +113,9 @@ impl Report<'_> {
             "calls_exempt": of.exempt,
             "coherence_percent": self.coherence.percent(),
             "coherence_replies": self.coherence.replies,
+            "strategy": self.args.strategy,
+            "bot_messages_per_person_message": of.said as f64 / of.people.max(1) as f64,
+            "longest_silence_by_day_s": of.longest_silence.as_secs(),
             "deepest_chain": of.deepest,
             "longest_run_without_people": of.longest_run,
             "likest_pair": of.likest,
@@ -128,8 +131,8 @@ impl Report<'_> {
 
     fn table(&self) -> String {
         let of = &self.judgement;
-        let SoakArgs { days, bots, chats, seed, .. } = self.args;
-        let mut text = format!("{days} days, {bots} bots in {chats} chats, seed {seed}\n\n");
+        let SoakArgs { days, bots, chats, seed, strategy, .. } = self.args;
+        let mut text = format!("{days} days, {bots} bots in {chats} chats, strategy {strategy}, seed {seed}\n\n");
         let mut row = |name: &str, value: String| {
             let _ = writeln!(text, "{name:<34} {value}");
         };
@@ -144,6 +147,8 @@ impl Report<'_> {
         }
         let coherent = self.coherence.percent();
         row("replies whose target is evident", format!("{coherent} % (at least {COHERENT_MIN} %)"));
+        row("messages of bots per person's", format!("{:.2}", of.said as f64 / of.people.max(1) as f64));
+        row("longest silence by day", format!("{} min", of.longest_silence.as_secs() / 60));
         row("deepest chain of bots", of.deepest.to_string());
         row("longest run without people", of.longest_run.to_string());
         row("likest two messages of a bot", format!("{:.2}", of.likest));

@@ -236,8 +236,8 @@ impl Soak {
         };
         let number = self.advance(chat, *entry, Some(heard_by))?;
         let ledger = &mut self.ledgers[chat];
-        ledger.people.push((number, self.now));
-        ledger.calls.extend(called.map(|bot| Call { number, at: self.now, bot }));
+        ledger.people.push((number, self.now, author));
+        ledger.calls.extend(called.map(|bot| Call { number, at: self.now, author, bot }));
         Ok(())
     }
 

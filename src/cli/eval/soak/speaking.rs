@@ -80,11 +80,17 @@ impl Soak {
         };
         let (chat, last_id) = (&self.rooms[task.place].profile, &mut self.last_id);
         let typing = task.job.typing(text, &task.member.profile, chat, self.now);
-        task.messages =
-            task.job.messages(text, &task.member.profile, chat, chat.spec.telegram_id, (self.now, typing), || {
+        task.messages = task.job.messages(
+            (text, &[]),
+            &task.member.profile,
+            chat,
+            chat.spec.telegram_id,
+            (self.now, typing),
+            || {
                 *last_id += 1;
                 OutboxId(*last_id)
-            });
+            },
+        );
         let messages = task.messages.clone();
         let begin = if typing.is_zero() { self.start(id, 0) } else { None };
         match self.finish(id, TurnEnding::Said { messages, begin })? {

@@ -285,6 +285,7 @@ impl Outbox {
             thread: out.message.thread,
             reply_to: out.message.reply_to.filter(|_| out.linked),
             text: out.message.text.clone(),
+            marks: out.message.marks.clone(),
         };
         step.ask(Effect::Send(outbox, attempt, message));
     }

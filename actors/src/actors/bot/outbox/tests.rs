@@ -213,6 +213,7 @@ impl World {
                 thread: None,
                 reply_to: None,
                 text: format!("{turn}.{part}"),
+                marks: Vec::new(),
                 answers_bot: None,
                 chain_depth: 0,
                 root: None,

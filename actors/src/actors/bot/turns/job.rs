@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::actors::bot::ticket::Ticket;
 use crate::actors::provider::call::Wanted;
+use crate::behaviour::firewall::Span;
 use crate::behaviour::job::TurnJob;
 use crate::behaviour::objection::Objection;
 use crate::domain::commit::operations::Finish;
@@ -34,6 +35,8 @@ pub(super) struct Job {
     pub(super) usage: Option<Usage>,
     /// The reasons why texts for the turn were not said.
     pub(super) objections: Vec<Objection>,
+    /// The text under review with its marked parts, for a persona that may mark words.
+    pub(super) marked: Option<(String, Vec<Span>)>,
     /// Tells calls whether they are still of use.
     pub(super) wanted: Wanted,
     pub(super) started: Instant,
@@ -69,6 +72,7 @@ impl Job {
             retry_after: None,
             usage: None,
             objections: Vec::new(),
+            marked: None,
             wanted: Wanted::default(),
             started: Instant::now(),
             begun: None,

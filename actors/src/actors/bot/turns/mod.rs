@@ -119,6 +119,11 @@ impl Turns {
         self.waiting.knows(turn)
     }
 
+    /// Returns the turns in memory.
+    pub(super) fn known(&self) -> Vec<TurnId> {
+        self.waiting.known()
+    }
+
     /// Takes the bot's own texts that were read when it started, oldest first.
     pub(super) fn begin_with(&mut self, texts: &[String]) {
         self.own.begin_with(texts);

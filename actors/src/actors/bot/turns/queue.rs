@@ -54,6 +54,11 @@ impl WaitingTurns {
         self.known.contains(&turn)
     }
 
+    /// Returns all turns in memory.
+    pub(super) fn known(&self) -> Vec<TurnId> {
+        self.known.iter().copied().collect()
+    }
+
     /// Forgets a turn that was at work.
     pub(super) fn forget(&mut self, turn: TurnId) {
         self.known.remove(&turn);

@@ -22,6 +22,7 @@ use crate::domain::ids::TurnId;
 use crate::domain::people::{REMOVED, Rights};
 use crate::domain::roster::{ChatProfile, ModelRef};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
+use crate::domain::turn::Act;
 use crate::ports::metrics;
 
 impl Turns {
@@ -32,6 +33,8 @@ impl Turns {
         };
         let (place, ticket) = (job.given.turn.chat, self.tickets.take());
         job.phase = Phase::Asking(ticket);
+        let marks = desk.site().profile().spec.persona.markup && !clean.marks.is_empty();
+        job.marked = marks.then(|| (clean.text.clone(), clean.marks));
         let draft = Draft { turn, ticket, text: clean.text, claim: clean.claim };
         if desk.site().chat(place).is_some_and(|chat| minds_news(&chat.spec)) {
             desk.ask(Effect::ReadNews(draft, place));
@@ -176,7 +179,15 @@ impl Turns {
         self.own.clear();
         self.recall(desk);
         let is_removed = |target: &TranscriptEntry| rights.refuses(target.author.id, target.date).is_some();
-        let answers = |job: &Job| job.given.target.as_deref().is_some_and(is_removed);
+        let recalls = |job: &Job| match job.given.turn.act {
+            Act::Open { recalls: Some(number), .. } => job
+                .given
+                .window
+                .iter()
+                .any(|note| note.number == number && rights.refuses(note.author.id, note.date).is_some()),
+            _ => false,
+        };
+        let answers = |job: &Job| job.given.target.as_deref().is_some_and(is_removed) || recalls(job);
         let answering = self.jobs.iter().filter(|(_, job)| !job.is_ending() && answers(job));
         for turn in answering.map(|(turn, _)| *turn).collect::<Vec<TurnId>>() {
             if let Some(job) = self.jobs.get(&turn) {

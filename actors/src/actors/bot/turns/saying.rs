@@ -6,6 +6,7 @@ use crate::actors::bot::surroundings::Desk;
 use crate::actors::bot::turns::Turns;
 use crate::actors::bot::turns::acts::gone_from_manifest;
 use crate::actors::bot::turns::reviewing::pending;
+use crate::behaviour::job::spans_after_review;
 use crate::behaviour::novelty::guard::Said;
 use crate::behaviour::physics::send_rules;
 use crate::behaviour::review::minds_news;
@@ -27,8 +28,10 @@ impl Turns {
         };
         let typing = job.given.typing(text, site.profile(), &chat, site.now());
         let telegram_chat = site.telegram_chat(chat.id).unwrap_or(chat.spec.telegram_id);
+        let spans = job.marked.as_ref().map(|(said, spans)| spans_after_review(text, said, spans)).unwrap_or_default();
+        let said = (text, spans.as_slice());
         let messages =
-            job.given.messages(text, site.profile(), &chat, telegram_chat, (site.now(), typing), || site.outbox_id());
+            job.given.messages(said, site.profile(), &chat, telegram_chat, (site.now(), typing), || site.outbox_id());
         let status = if typing.is_zero() { "sent_at_once" } else { "paced" };
         let name = site.profile().spec.name.clone();
         metrics::message_generation_total { bot: name, status }.increment(1);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::behaviour::director::energy::energy;
+use crate::domain::curve::Curve;
 use crate::domain::decision::OpenTurn;
 use crate::domain::hours::Hours;
 use crate::domain::ids::Number;
@@ -66,6 +67,21 @@ fn in_quiet_hours_and_under_a_stop_nobody_speaks_not_even_who_is_called() {
         let silent = room.direct(&called, 1);
         assert!(silent.speakers.is_empty() && silent.reason.contains("stop"), "{}", silent.reason);
     }
+}
+
+#[test]
+fn a_chat_talks_as_its_hours_say() {
+    let said = |curve: Option<&str>| {
+        let mut room = Room::new(ChatPolicy::Natural);
+        for bot in 0..4 {
+            persona(&mut room, bot, |persona| persona.talkativeness = 0.2);
+        }
+        room.chat.spec.talkative_hours = curve.map(|curve| Curve::try_from(curve.to_owned()).unwrap());
+        counts(&room, &says(1, None, "bugün pazara gittim", 0)).iter().sum::<usize>()
+    };
+    let (plain, lively, dull) = (said(None), said(Some("00:00 2")), said(Some("00:00 0.2")));
+    assert!(lively > plain * 5 / 4 && dull * 2 < plain, "{lively} {plain} {dull}");
+    assert_eq!(said(Some("00:00 0")), 0);
 }
 
 #[test]

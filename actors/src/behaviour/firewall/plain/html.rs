@@ -1,6 +1,6 @@
 //! Makes plain text of HTML: tags of markup and entities. Layer `behaviour`; pure.
 
-use super::{inline, is_address, near};
+use super::{Plain, inline, is_address, near};
 use crate::domain::text::is_visible;
 
 /// Tags that mark and say nothing themselves.
@@ -61,7 +61,7 @@ pub(super) fn entity(text: &str) -> Option<(char, usize)> {
 }
 
 /// Writes a tag at the start of `text` as plain text: the marked words stay, a break ends the line. Returns the length.
-pub(super) fn tag(text: &str, depth: usize, out: &mut String) -> Option<usize> {
+pub(super) fn tag(text: &str, depth: usize, out: &mut Plain) -> Option<usize> {
     let end = text.bytes().take(super::SPAN_BYTES_MAX).position(|byte| byte == b'>')?;
     let inner = text.get(1..end)?;
     if is_address(inner) && !inner.contains(char::is_whitespace) {
@@ -76,7 +76,7 @@ pub(super) fn tag(text: &str, depth: usize, out: &mut String) -> Option<usize> {
             return Some(end + 1 + after);
         }
         "p" => {
-            if !out.is_empty() && !out.ends_with('\n') {
+            if !out.text.is_empty() && !out.text.ends_with('\n') {
                 out.push('\n');
             }
             return Some(end + 1);
@@ -95,9 +95,17 @@ pub(super) fn tag(text: &str, depth: usize, out: &mut String) -> Option<usize> {
     let body = near(&text[end + 1..]);
     // Lower case in ASCII keeps the positions of bytes.
     let close = body.to_ascii_lowercase().find(&closing)?;
-    let from = out.len();
+    let from = out.text.len();
     inline(&body[..close], depth + 1, out);
-    if let Some(target) = target.filter(|target| out[from..] != **target) {
+    match name.as_str() {
+        "b" | "strong" => out.mark(from, "bold"),
+        "i" | "em" => out.mark(from, "italic"),
+        "u" | "ins" => out.mark(from, "underline"),
+        "code" => out.mark(from, "code"),
+        "pre" => out.mark(from, "pre"),
+        _ => {}
+    }
+    if let Some(target) = target.filter(|target| out.text[from..] != **target) {
         out.push_str(" (");
         out.push_str(target);
         out.push(')');

@@ -38,7 +38,7 @@ fn markup_becomes_what_it_says() {
         ("not \\*bold\\* and snake\\_case", "not *bold* and snake_case"),
         ("çok *güzel* 🙂 **şey**", "çok güzel 🙂 şey"),
     ] {
-        assert_eq!(plain(said), sent, "{said:?}");
+        assert_eq!(plain(said).0, sent, "{said:?}");
     }
 }
 
@@ -75,7 +75,26 @@ fn what_is_no_markup_or_says_something_stays() {
         "/usr/_x_/lib",
     ] {
         // Bare addresses with stars end at the star, and the rest is text like any other.
-        assert_eq!(plain(text), text);
+        assert_eq!(plain(text).0, text);
+    }
+}
+
+#[test]
+fn what_was_marked_is_told_beside_the_text() {
+    for (said, marked) in [
+        ("çok *güzel* ve **kahve**yi", vec![("güzel", "italic"), ("kahve", "bold")]),
+        ("***both*** of `a*b`", vec![("both", "bold"), ("both", "italic"), ("a*b", "code")]),
+        ("**them *and* these**", vec![("and", "italic"), ("them and these", "bold")]),
+        ("look:\n```rust\nlet a;\n```\nfine", vec![("let a;\n", "pre")]),
+        ("<b>bold</b> <u>line</u> <span>x</span>", vec![("bold", "bold"), ("line", "underline")]),
+        ("[**https://a.b**](https://a.b). *sighs* and 2*3*4", vec![]),
+        ("**see `x` now**", vec![("x", "code"), ("see ", "bold"), (" now", "bold")]),
+        ("<pre><code>a b</code></pre>", vec![("a b", "pre")]),
+        ("plain", vec![]),
+    ] {
+        let (text, spans) = plain(said);
+        let told: Vec<_> = spans.iter().map(|(bytes, kind)| (&text[bytes.clone()], *kind)).collect();
+        assert_eq!(told, marked, "{said:?}");
     }
 }
 
@@ -86,7 +105,7 @@ fn letters(text: &str) -> String {
 proptest! {
     #[test]
     fn marks_alone_are_taken_off(text in "([a-cğİı🙂 \n.,:*_#>~|()\\[\\]`-]|\\*\\*|__|```\n|#m1 ){0,60}") {
-        let plain = plain(&text);
+        let plain = plain(&text).0;
         prop_assert_eq!(letters(&plain), letters(&text));
         prop_assert!(plain.len() <= text.len());
     }
@@ -98,12 +117,12 @@ proptest! {
 
     #[test]
     fn a_text_without_marks_is_what_it_was(text in "[^*_`<&\\[\\\\#]{0,80}") {
-        prop_assert_eq!(plain(&text), text.as_str());
+        prop_assert_eq!(plain(&text).0, text.as_str());
     }
 
     #[test]
     fn code_and_addresses_stand_as_they_were(code in "[a-z_*]{1,12}", path in "[a-z_/]{1,12}") {
         let (said, sent) = (format!("x `{code}` y https://a.b/{path} z"), format!("x {code} y https://a.b/{path} z"));
-        prop_assert_eq!(plain(&said), sent);
+        prop_assert_eq!(plain(&said).0, sent);
     }
 }
