@@ -248,10 +248,11 @@ fn repeats(said: &[&Said], novelty: f64, judgement: &mut Judgement) {
             judgement.violated("a short text again and again", || format!("bot {}: {:?}", row[0].bot, row[0].text));
         }
     }
-    let mut last: VecDeque<Trigrams> = VecDeque::new();
-    for said in said.iter().filter(|said| !is_short(&said.text)) {
-        let own = Trigrams::of(&said.text);
-        for other in &last {
+    // A short one is compared with nothing, and is one of the hundred.
+    let mut last: VecDeque<Option<Trigrams>> = VecDeque::new();
+    for said in said {
+        let own = (!is_short(&said.text)).then(|| Trigrams::of(&said.text));
+        for (own, other) in own.iter().flat_map(|own| last.iter().flatten().map(move |other| (own, other))) {
             let likeness = own.likeness(other);
             judgement.likest = judgement.likest.max(likeness);
             if likeness > novelty {

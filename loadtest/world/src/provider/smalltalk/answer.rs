@@ -11,8 +11,6 @@ use super::words::{Language, fold, is_common, lowered, words};
 /// The share of choices that take a line which is not to the persona's taste, and the same for want of fresh ones.
 const UNLIKED: f64 = 0.12;
 const UNLIKED_IF_DESPERATE: f64 = 0.5;
-/// The share of asides that are led to by a word of the message.
-const LED: f64 = 0.7;
 /// The fewest letters of a word that an answer can echo, and the number of its first letters that count.
 const WORD_CHARS: usize = 3;
 const STEM_CHARS: usize = 5;
@@ -145,8 +143,8 @@ impl Answer<'_> {
             _ if !(kind.is_question() || kind.is_statement() || kind == Kind::Open) => 0.0,
             _ if self.desperate => 0.85,
             Length::Short => 0.06,
-            Length::Middle => 0.4,
-            Length::Long => 0.85,
+            Length::Middle => 0.15,
+            Length::Long => 0.5,
         };
         if self.rng.f64() < follows {
             let next = self.next(stance.as_ref());
@@ -165,21 +163,12 @@ impl Answer<'_> {
         let stance = self.prompt.persona.stances.first()?;
         let position = fold(&stance.position);
         let place = |topic: &&Topic| topic.place_in(&position);
-        let favoured = self.book.topics.iter().filter(|topic| place(topic).is_some()).min_by_key(|topic| place(topic));
+        // A position may be told in the other language.
+        let books = [self.book, Book::of(Language::Turkish), Book::of(Language::English)];
+        let favoured = books.iter().find_map(|book| {
+            book.topics.iter().filter(|topic| place(topic).is_some()).min_by_key(|topic| place(topic))
+        });
         Some((stance.clone(), favoured.map(|topic| topic.key)))
-    }
-
-    /// Puts a lead in front of a line that answers nothing but is on the subject, more often than not.
-    fn led(&mut self, piece: Piece) -> Piece {
-        let is_aside = self.top().is_some_and(|topic| topic.lines(Kind::Say).any(|line| line == piece.line));
-        let says_it = self.heard.named.as_ref().is_none_or(|word| fold(&piece.text).contains(&fold(word)));
-        if !is_aside || says_it || self.rng.f64() >= LED {
-            return piece;
-        }
-        match self.one_of(self.book.any.lines(Kind::Lead).collect()) {
-            Some(lead) => Piece { text: format!("{} {}", lead.text, piece.text), ..piece },
-            None => piece,
-        }
     }
 
     /// Returns the topic of the answer: the first one that has lines for the kind of the message.
@@ -192,7 +181,10 @@ impl Answer<'_> {
     /// Returns the topic that the position favours, when the message is a view on the position's other side.
     fn opposed(&self, (stance, favoured): &(Stance, Option<&'static str>)) -> Option<&'static Topic> {
         let top = self.heard.topics.first().filter(|_| matches!(self.heard.kind, Kind::View | Kind::Opinion))?;
-        let is_rival = Some(top.key) != *favoured && top.place_in(&fold(&stance.position)).is_some();
+        let position = fold(&stance.position);
+        let named =
+            |language| Book::of(language).topic(top.key).is_some_and(|topic| topic.place_in(&position).is_some());
+        let is_rival = Some(top.key) != *favoured && [Language::Turkish, Language::English].into_iter().any(named);
         self.book.topic((*favoured)?).filter(|_| is_rival)
     }
 
@@ -238,7 +230,7 @@ impl Answer<'_> {
             let Some(piece) = self.one_of(lines) else { continue };
             best = best.or(Some(piece.clone()));
             if self.rng.f64() >= self.roam {
-                return Some(self.led(piece));
+                return Some(piece);
             }
         }
         best.or_else(|| self.one_of(book.any.lines(kind).chain(book.any.lines(Kind::Say)).collect()))
@@ -284,7 +276,8 @@ impl Answer<'_> {
             return None;
         }
         if to_life && (self.rng.f64() < 0.25 || !self.heard.has_own) {
-            let own = interests(self.prompt, self.book);
+            let of_message = |topic: &&Topic| self.heard.topics.iter().any(|heard| heard.key == topic.key);
+            let own = interests(self.prompt, self.book).into_iter().filter(of_message).collect::<Vec<_>>();
             let wise: Vec<&'static str> = own.iter().flat_map(|topic| topic.lines(Kind::Wise)).collect();
             return self.one_of(wise);
         }
@@ -295,7 +288,6 @@ impl Answer<'_> {
     /// Chooses a question back.
     fn ask(&mut self) -> Option<Piece> {
         let asks: Vec<&'static str> = self.top().iter().flat_map(|topic| topic.lines(Kind::Ask)).collect();
-        let asks = if asks.is_empty() { self.book.any.lines(Kind::Ask).collect() } else { asks };
         self.fill(asks, None)
     }
 

@@ -58,8 +58,8 @@ impl SmallTalk {
         let mut best: Option<(f64, String, Sentences)> = None;
         for attempt in 0..TRIES {
             let (roam, desperate) = match attempt {
-                0..6 => (0.12, false),
-                6..12 => (0.4, false),
+                0..ECHOES => (0.12, false),
+                ECHOES..14 => (0.4, false),
                 _ => (0.6, true),
             };
             let mut answer =
@@ -80,7 +80,9 @@ impl SmallTalk {
             if best.as_ref().is_none_or(|(least, ..)| staleness < *least) {
                 best = Some((staleness, text, sentences));
             }
-            if staleness <= FRESH {
+            // A fresh text that shares no word will do once enough were tried: what fits worse is no better.
+            let enough = if attempt + 1 < ECHOES { FRESH } else { FRESH + UNECHOED };
+            if best.as_ref().is_some_and(|(least, ..)| *least <= enough) {
                 break;
             }
         }

@@ -228,8 +228,20 @@ pub(super) fn word_of(text: &str) -> Option<&str> {
     // A noun follows an article or an owner.
     let words = words(text);
     let owned = |pair: &[&str]| matches!(fold(pair[0]).as_str(), "the" | "a" | "an" | "my" | "our" | "this" | "that");
-    words.windows(2).rev().find(|pair| owned(pair) && plain(&pair[1])).map(|pair| pair[1])
+    // Behind a noun the sentence goes on with another part, or ends: "the later one" tells of a one.
+    let is_noun = |word: &str| {
+        let after = &text[word.as_ptr() as usize - text.as_ptr() as usize + word.len()..];
+        let next: String = after.trim_start().chars().take_while(|c| c.is_alphanumeric()).collect();
+        next.is_empty() || after.starts_with(|c: char| !c.is_whitespace()) || BEHIND_NOUNS.contains(&next.as_str())
+    };
+    let found = words.windows(2).rev().find(|pair| owned(pair) && plain(&pair[1]) && is_noun(pair[1]));
+    found.map(|pair| pair[1])
 }
+
+const BEHIND_NOUNS: [&str; 28] = [
+    "is", "was", "are", "were", "has", "had", "will", "in", "on", "at", "of", "for", "with", "and", "or", "to", "from",
+    "but", "again", "that", "when", "while", "by", "near", "because", "so", "before", "after",
+];
 
 #[cfg(test)]
 mod tests {

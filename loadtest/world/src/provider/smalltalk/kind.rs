@@ -67,8 +67,6 @@ kinds! {
     Wise = "wise",
     /// Questions back.
     Ask = "ask",
-    /// Words that lead from a word of the message to something else on its subject.
-    Lead = "lead",
     /// Short agreement and disagreement in front of an answer.
     Yes = "front_yes",
     No = "front_no",
