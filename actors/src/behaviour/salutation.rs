@@ -132,11 +132,11 @@ mod tests {
     }
 
     /// Three speak at once, and the newest line says nothing of whom it is for.
-    fn busy() -> Vec<Arc<Note>> {
+    fn busy(first: i64) -> Vec<Arc<Note>> {
         heard(&[
-            (1, Some(1), "Deniz, sen dün ne dedin?"),
-            (2, Some(0), "Nora, hiçbir şey demedim."),
-            (3, None, "kitap okuyan var mı?"),
+            (first, Some(1), "Deniz, sen dün ne dedin?"),
+            (first + 1, Some(0), "Nora, hiçbir şey demedim."),
+            (first + 2, None, "kitap okuyan var mı?"),
         ])
     }
 
@@ -147,19 +147,21 @@ mod tests {
 
     #[test]
     fn where_several_talk_and_no_link_is_shown_a_reply_may_name_whom_it_answers() {
-        let window = busy();
+        let window = busy(1);
         assert_eq!(say(&window, 2, "Nora, sana söylüyorum."), "Ayşe, Nora, sana söylüyorum.");
     }
 
     #[test]
     fn a_reply_that_telegram_links_names_nobody() {
-        let window = busy();
-        assert_eq!(say(&window, 0, "Ilık bir gün."), "Ilık bir gün.");
+        assert_eq!(say(&busy(1), 0, "Ilık bir gün."), "Ilık bir gün.", "further back");
+        let window = busy(6);
+        assert!(is_linked(&window[2].entry, Some(&window[2].entry)));
+        assert_eq!(say(&window, 2, "Nora, sana söylüyorum."), "Nora, sana söylüyorum.", "right above");
     }
 
     #[test]
     fn two_people_alone_do_not_call_each_other_by_name() {
-        let window = heard(&[(1, None, "kitap okuyan var mı?")]);
-        assert_eq!(say(&window, 0, "Ilık bir gün."), "Ilık bir gün.");
+        let window = heard(&[(1, Some(0), "Nora, hiçbir şey demedim."), (2, None, "kitap okuyan var mı?")]);
+        assert_eq!(say(&window, 1, "Nora, sana söylüyorum."), "Nora, sana söylüyorum.");
     }
 }
