@@ -1,7 +1,7 @@
 //! Chooses the lines of an answer: what answers the message, then what may follow. Layer: world; pure, seeded.
 
 use super::book::{Book, Group, Topic};
-use super::heard::{Options, number_of, options_of, place_of, word_of};
+use super::heard::{Options, number_of, options_of, place_of};
 use super::kind::{Kind, kind_of};
 use super::pattern::{Slots, filled, takes_up};
 use super::prompt::{Prompt, Stance};
@@ -16,7 +16,7 @@ const WORD_CHARS: usize = 3;
 const STEM_CHARS: usize = 5;
 
 /// The message that is answered, as far as it is understood.
-pub(super) struct Heard<'a> {
+pub(super) struct Heard {
     pub(super) kind: Kind,
     folded: String,
     /// The topics of the message, or of what was said before when the message has none.
@@ -26,13 +26,12 @@ pub(super) struct Heard<'a> {
     options: Option<Options>,
     number: Option<String>,
     place: Option<&'static str>,
-    word: Option<&'a str>,
     /// The word by which the message names its first topic, or the topic's name.
     named: Option<String>,
 }
 
-impl<'a> Heard<'a> {
-    pub(super) fn of(prompt: &'a Prompt, book: &'static Book) -> Self {
+impl Heard {
+    pub(super) fn of(prompt: &Prompt, book: &'static Book) -> Self {
         let (text, language) = (prompt.opens.as_ref().unwrap_or(&prompt.text), prompt.language);
         let kind = match (&prompt.recalls, &prompt.opens) {
             (Some(_), _) => Kind::Recall,
@@ -53,7 +52,6 @@ impl<'a> Heard<'a> {
         if topics.is_empty() && kind == Kind::Open {
             topics = interests(prompt, book);
         }
-        let is_open = topics.is_empty();
         let named = topics.first().filter(|_| has_own && kind != Kind::Open).map(|topic| {
             let said = words(&plain).into_iter().find(|word| topic.is_named(&fold(word)));
             said.map_or_else(|| topic.noun.to_owned(), |word| lowered(word, language))
@@ -67,13 +65,12 @@ impl<'a> Heard<'a> {
             options: options_of(text, language).filter(|_| kind == Kind::Either),
             number: number_of(text, language),
             place: place_of(text),
-            word: if language == Language::English && is_open { word_of(text) } else { None },
             named,
         }
     }
 }
 
-impl Heard<'_> {
+impl Heard {
     /// Returns whether a text shares the beginning of a longer word with the message, or need not.
     pub(super) fn is_echoed_in(&self, text: &str) -> bool {
         let stem = |word: &str| word.chars().take(STEM_CHARS).collect::<String>();
@@ -114,7 +111,7 @@ pub(super) struct Answer<'a> {
     pub(super) rng: &'a mut fastrand::Rng,
     pub(super) book: &'static Book,
     pub(super) prompt: &'a Prompt,
-    pub(super) heard: &'a Heard<'a>,
+    pub(super) heard: &'a Heard,
     pub(super) voice: &'a Voice,
     /// The answer may ask something.
     pub(super) may_ask: bool,
@@ -302,9 +299,7 @@ impl Answer<'_> {
             options,
             number: heard.number.as_deref(),
             place: heard.place,
-            word: heard.word,
             other: self.prompt.recalls.as_ref().or(self.rng.choice(&self.prompt.others)).map(String::as_str),
-            noun: heard.topics.first().map(|topic| topic.noun),
             topic: heard.named.as_deref(),
         };
         let suits = |line: &str| match self.voice.length {

@@ -219,7 +219,6 @@ mod tests {
             "story",
             "view",
             "say",
-            "ask",
             "front_yes",
             "front_no",
             "recall",

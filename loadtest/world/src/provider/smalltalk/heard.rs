@@ -1,4 +1,4 @@
-//! Finds what a message offers to take up: alternatives, a number, a place, a word. Layer: world; pure.
+//! Finds what a message offers to take up: alternatives, a number, a place. Layer: world; pure.
 
 use super::words::{Language, fold, lowered, words};
 
@@ -155,94 +155,6 @@ pub(super) fn place_of(text: &str) -> Option<&'static str> {
     PLACES.into_iter().find(|place| said.iter().any(|word| is_in(place, word)))
 }
 
-/// English words that are no subject of a sentence.
-const FILLERS: [&str; 58] = [
-    "about",
-    "after",
-    "again",
-    "always",
-    "anyone",
-    "because",
-    "before",
-    "being",
-    "could",
-    "would",
-    "should",
-    "does",
-    "every",
-    "everyone",
-    "everybody",
-    "first",
-    "great",
-    "hello",
-    "maybe",
-    "might",
-    "never",
-    "often",
-    "other",
-    "people",
-    "please",
-    "quite",
-    "rather",
-    "really",
-    "right",
-    "since",
-    "something",
-    "still",
-    "their",
-    "there",
-    "these",
-    "thing",
-    "think",
-    "those",
-    "today",
-    "under",
-    "until",
-    "where",
-    "which",
-    "while",
-    "without",
-    "little",
-    "better",
-    "morning",
-    "tonight",
-    "yesterday",
-    "tomorrow",
-    "anybody",
-    "nothing",
-    "himself",
-    "myself",
-    "person",
-    "twelve",
-    "minutes",
-];
-
-/// Returns a noun of an English message that an answer may take up.
-pub(super) fn word_of(text: &str) -> Option<&str> {
-    let plain = |word: &&str| {
-        word.len() >= 5
-            && word.chars().all(|c| c.is_ascii_lowercase())
-            && !["ing", "ed", "ly", "ful", "ous", "ive", "est", "ever", "ss"].iter().any(|end| word.ends_with(end))
-            && !FILLERS.contains(word)
-    };
-    // A noun follows an article or an owner.
-    let words = words(text);
-    let owned = |pair: &[&str]| matches!(fold(pair[0]).as_str(), "the" | "a" | "an" | "my" | "our" | "this" | "that");
-    // Behind a noun the sentence goes on with another part, or ends: "the later one" tells of a one.
-    let is_noun = |word: &str| {
-        let after = &text[word.as_ptr() as usize - text.as_ptr() as usize + word.len()..];
-        let next: String = after.trim_start().chars().take_while(|c| c.is_alphanumeric()).collect();
-        next.is_empty() || after.starts_with(|c: char| !c.is_whitespace()) || BEHIND_NOUNS.contains(&next.as_str())
-    };
-    let found = words.windows(2).rev().find(|pair| owned(pair) && plain(&pair[1]) && is_noun(pair[1]));
-    found.map(|pair| pair[1])
-}
-
-const BEHIND_NOUNS: [&str; 28] = [
-    "is", "was", "are", "were", "has", "had", "will", "in", "on", "at", "of", "for", "with", "and", "or", "to", "from",
-    "but", "again", "that", "when", "while", "by", "near", "because", "so", "before", "after",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +192,5 @@ mod tests {
         assert_eq!(place_of("trenle Kars'a gitmeyi kafaya koydum"), Some("Kars"));
         assert_eq!(place_of("we stayed in Lisbon"), Some("Lisbon"));
         assert_eq!(place_of("the vanilla tea"), None);
-        assert_eq!(word_of("I dropped the kettle again"), Some("kettle"));
-        assert_eq!(word_of("so it goes"), None);
     }
 }

@@ -3,7 +3,7 @@
 //! - `prompt`: the contents of a request: language, persona, names, last messages
 //! - `words`: folding, words, languages, Turkish suffixes
 //! - `kind`: the kind of the message that is answered
-//! - `heard`: its alternatives, numbers, places and nouns
+//! - `heard`: its alternatives, numbers and places
 //! - `book`: the lines of `english.txt`, `turkish.txt` and the topics of `*_topics.txt`
 //! - `pattern`: fills a line
 //! - `voice`: the manner of a persona
@@ -49,7 +49,7 @@ impl Talker {
     }
 }
 
-/// What a text is about, and what it asks for.
+/// The subject of a text, and the answer that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gist {
     /// The key of the subject; keys are the same in both languages.

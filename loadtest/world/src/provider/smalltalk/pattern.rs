@@ -10,9 +10,7 @@ pub(super) struct Slots<'a> {
     pub(super) options: Option<(&'a str, &'a str)>,
     pub(super) number: Option<&'a str>,
     pub(super) place: Option<&'a str>,
-    pub(super) word: Option<&'a str>,
     pub(super) other: Option<&'a str>,
-    pub(super) noun: Option<&'a str>,
     /// The word by which the message names its topic, or the topic's name.
     pub(super) topic: Option<&'a str>,
 }
@@ -24,9 +22,7 @@ impl<'a> Slots<'a> {
             "b" => self.options.map(|options| options.1),
             "n" => self.number,
             "place" => self.place,
-            "w" => self.word,
             "o" => self.other,
-            "noun" => self.noun,
             "t" => self.topic,
             _ => None,
         }
@@ -52,7 +48,7 @@ pub(super) fn filled(rng: &mut fastrand::Rng, line: &str, slots: &Slots<'_>) -> 
 
 /// Returns whether a line takes something of the message up.
 pub(super) fn takes_up(line: &str) -> bool {
-    ["{a", "{b", "{n}", "{n:", "{place", "{w}", "{noun}"].iter().any(|slot| line.contains(slot))
+    ["{a", "{b", "{n}", "{n:", "{place"].iter().any(|slot| line.contains(slot))
 }
 
 #[cfg(test)]
@@ -68,6 +64,6 @@ mod tests {
         assert_eq!(fill("{a}. {b} keeps me up.").as_deref(), Some("tea. coffee keeps me up."));
         assert_eq!(fill("{n:mi}? {place:e} giderken bile.").as_deref(), Some("dört mü? Kars'a giderken bile."));
         assert_eq!(fill("[ten {place}|ten {place}] it is").as_deref(), Some("ten Kars it is"));
-        assert_eq!(fill("the {w} again"), None);
+        assert_eq!(fill("the {t} again"), None);
     }
 }

@@ -56,7 +56,7 @@ pub(in crate::provider) struct Prompt {
     pub(super) names: Vec<String>,
 }
 
-/// What the instructions tell of the persona.
+/// The persona, as far as the instructions tell of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Persona {
     pub(super) name: Option<String>,
