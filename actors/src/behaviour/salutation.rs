@@ -161,7 +161,11 @@ mod tests {
 
     #[test]
     fn two_people_alone_do_not_call_each_other_by_name() {
-        let window = heard(&[(1, Some(0), "Nora, hiçbir şey demedim."), (2, None, "kitap okuyan var mı?")]);
-        assert_eq!(say(&window, 1, "Nora, sana söylüyorum."), "Nora, sana söylüyorum.");
+        let window = heard(&[
+            (1, Some(1), "Deniz, sen dün ne dedin?"),
+            (2, Some(1), "Nora, hiçbir şey demedim."),
+            (3, None, "kitap okuyan var mı?"),
+        ]);
+        assert_eq!(say(&window, 2, "Nora, sana söylüyorum."), "Nora, sana söylüyorum.");
     }
 }
