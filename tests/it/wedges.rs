@@ -22,16 +22,19 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn open(folder: &Path) -> Arc<SqliteStore> {
     let settings = StoreSettings { path: folder.join("fleet.db"), ..StoreSettings::default() };
+    let mut refused = None;
     let opened = tokio::time::timeout(DEADLINE, async {
         loop {
             match SqliteStore::open(&settings).await {
                 Ok(store) => break store,
                 // The process before may still be ending.
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(error) => refused = Some(error),
             }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    });
-    Arc::new(opened.await.expect("the store opens"))
+    })
+    .await;
+    Arc::new(opened.unwrap_or_else(|_| panic!("the store does not open: {refused:?}")))
 }
 
 /// Returns one of the kinds of things that happen to a message. Telegram's own counter, from which the bots' messages and

@@ -127,6 +127,26 @@ async fn a_full_batch_does_not_linger() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_lingers_when_its_node_is_killed_keeps_nothing_of_it() {
+    let (committer, store) = (Arc::new(Committer::default()), MemoryStore::default());
+    let node = Arc::new("what a callback holds");
+    let submit = || {
+        let held = Arc::clone(&node);
+        committer.submit(claim(), move |_| drop(held));
+    };
+    tokio::time::timeout(Duration::from_millis(1), async {
+        submit();
+        committer.run(&store).await;
+    })
+    .await
+    .unwrap_err();
+    submit();
+    assert_eq!(Arc::strong_count(&node), 1, "neither what lingered nor what came too late is kept");
+    let late = committer.commit(claim()).await.unwrap_err();
+    assert!(late.to_string().contains("stopped"), "{late}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_of_another_node_are_read_once_for_all_that_are_announced_within_a_moment() {
     let stage = Scenery::new(1, 1).raise().await;
     let (bot, chat) = (stage.bots[0], stage.chats[0]);

@@ -56,6 +56,8 @@ struct Lanes {
     work: VecDeque<(Operation, Done)>,
     /// The time by which the queue is committed.
     due: Option<time::Instant>,
+    /// Nobody commits any more.
+    ended: bool,
     #[cfg(feature = "testkit")]
     hasty: bool,
 }
@@ -89,6 +91,19 @@ enum Next {
     Idle,
 }
 
+/// Empties the queue for good when nobody commits any more.
+struct Ending<'a>(&'a Committer);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let left = std::mem::replace(&mut *queue, Lanes { ended: true, ..Lanes::default() });
+        drop(queue);
+        // Callbacks may submit when they are dropped, so the queue is free by now.
+        drop(left);
+    }
+}
+
 /// The queue in front of the store.
 #[derive(Default)]
 pub struct Committer {
@@ -101,10 +116,13 @@ pub struct Committer {
 
 impl Committer {
     /// Queues `operation`. `done` is called once, after the commit, in order of submission within the lane; it must not
-    /// block.
+    /// block. Once [`Committer::run`] has ended, both are dropped.
     pub fn submit(&self, operation: Operation, done: impl FnOnce(CommitResult) + Send + 'static) {
         let patience = operation.patience();
         let mut queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if queue.ended {
+            return;
+        }
         let lane = match operation.priority() {
             Priority::Ahead => &mut queue.ahead,
             Priority::Work => &mut queue.work,
@@ -159,7 +177,11 @@ impl Committer {
     }
 
     /// Commits the queued operations, for ever.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops what is queued: the callers' callbacks hold the node, which holds this queue.
     pub async fn run(&self, store: &dyn Store) {
+        let _ending = Ending(self);
         let batches = metrics::store_commit_operations.handle();
         let durations = metrics::store_commit_duration_seconds.handle();
         loop {
