@@ -3,6 +3,7 @@
 //! A mention beats a reply, a reply beats a name. Names are compared folded (Turkish i's are alike) and as whole
 //! words; Turkish suffixes may follow with an apostrophe (Deniz'e) or, where Turkish is spoken, without (Denize).
 
+use super::lately::talk;
 use super::suffix::carries_suffixes;
 use crate::behaviour::note::Note;
 use crate::behaviour::scene::{CastMember, Scene};
@@ -14,6 +15,12 @@ use crate::domain::transcript::{EntryKind, TranscriptEntry};
 
 /// Shortest name that takes a suffix without an apostrophe, in characters: too many words begin with shorter ones.
 const SUFFIXED_NAME_CHARS_MIN: usize = 3;
+
+/// Most words up to the comma of a salutation.
+const VOCATIVE_WORDS_MAX: usize = 2;
+
+/// Most words of a question that only the message right above explains.
+const BRIEF_WORDS_MAX: usize = 2;
 
 /// Way in which a bot is addressed, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,8 +79,12 @@ pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Ad
     found
 }
 
-/// Returns whether the message turns to another person: by a reply, or by a mention of somebody outside the cast.
-pub fn is_to_person(scene: &Scene<'_>, entry: &Note) -> bool {
+/// Returns whether the message turns to another person: by a reply, by a mention of somebody outside the cast, by that
+/// person's name in front, or, when it `asks` no bot, as a brief question right below that person's message ("where?").
+pub(super) fn is_to_person(scene: &Scene<'_>, entry: &Note, asks: bool) -> bool {
+    if begins_with_a_person(scene, entry) || (asks && asks_back(scene, entry)) {
+        return true;
+    }
     let replies = replied_to(scene, entry).is_some_and(|other| {
         other.fleet_bot.is_none() && other.author.kind.is_person() && other.author.id != entry.author.id
     });
@@ -83,6 +94,28 @@ pub fn is_to_person(scene: &Scene<'_>, entry: &Note) -> bool {
     words_of(&entry.calling()).iter().any(|word| {
         word.len() > 1 && word.starts_with('@') && !scene.cast.iter().any(|member| is_handle_of(word, member))
     })
+}
+
+/// Returns whether the text begins with another person's first name, set off by a comma, maybe after a word ("hey Tom,").
+fn begins_with_a_person(scene: &Scene<'_>, entry: &Note) -> bool {
+    let Some((front, _)) = entry.folded().split_once(',') else { return false };
+    let front = words_of(front);
+    let (1..=VOCATIVE_WORDS_MAX, Some(name)) = (front.len(), front.last()) else { return false };
+    let is_it = |full: &str| words_of(&fold(full)).first().is_some_and(|first| first == name);
+    if scene.cast.iter().any(|member| is_it(&member.profile.spec.name)) {
+        return false;
+    }
+    let mut people = scene.window.iter().filter(|other| other.fleet_bot.is_none() && other.author.kind.is_person());
+    people.any(|other| other.author.id != entry.author.id && is_it(&other.author.name))
+}
+
+/// Returns whether a question is too brief to be for everybody, and the message right above is another person's.
+fn asks_back(scene: &Scene<'_>, entry: &Note) -> bool {
+    let above = talk(scene).find(|other| other.number < entry.number);
+    words_of(entry.folded()).len() <= BRIEF_WORDS_MAX
+        && above.is_some_and(|above| {
+            above.fleet_bot.is_none() && above.author.kind.is_person() && above.author.id != entry.author.id
+        })
 }
 
 /// Returns the post that `entry` replies to, when the window still has it.

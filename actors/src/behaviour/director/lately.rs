@@ -55,7 +55,7 @@ pub(super) fn messages<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> 
 }
 
 /// Returns the latest messages but for notices, newest first.
-fn talk<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
+pub(super) fn talk<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Note> {
     messages(scene).filter(|note| !note.is_notice())
 }
 

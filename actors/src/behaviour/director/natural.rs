@@ -99,10 +99,11 @@ impl<'a> Circumstances<'a> {
         let believed = link.as_ref().filter(|link| link.probability >= BELIEVED).map(|link| link.to);
         let person = believed.filter(|to| to.fleet_bot.is_none() && to.author.id != entry.author.id);
         let depth = entry.chain_depth.saturating_sub(1).min(30) as i32;
+        let question = is_question(entry.text.as_deref().unwrap_or_default());
         Self {
             from,
-            question: is_question(entry.text.as_deref().unwrap_or_default()),
-            to_person: is_to_person(scene, entry) || person.is_some(),
+            question,
+            to_person: is_to_person(scene, entry, question && !calls) || person.is_some(),
             energy: energy(scene),
             decay: scene.chat.spec.strategy.chain_decay.powi(depth),
             minute,
@@ -273,7 +274,7 @@ fn chance_of_called(
     let surest = calls.first().map(|(_, how)| *how);
     match how {
         Address::Mention | Address::Reply => strategy.addressed_by_person,
-        Address::Name if surest == Some(Address::Name) => strategy.named_by_person,
+        Address::Name if surest == Some(Address::Name) && !circumstances.to_person => strategy.named_by_person,
         Address::Name => strategy.named_by_person * strategy.talked_about,
         Address::Link => {
             let probability = circumstances.link.as_ref().map_or(0.0, |link| link.probability);

@@ -23,7 +23,7 @@ use crate::behaviour::samples::{bot, chat, noted, says};
 use crate::behaviour::scene::{CastMember, Occasion, Scene};
 use crate::domain::decision::Standing;
 use crate::domain::ids::{BotId, MessageId, Number, TelegramUserId};
-use crate::domain::incoming::{AuthorKind, Entity, EntityKind, Media};
+use crate::domain::incoming::{Author, AuthorKind, Entity, EntityKind, Media};
 use crate::domain::roster::{ChatPolicy, ChatProfile, Language};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -272,6 +272,57 @@ fn talk_between_people_is_mostly_left_alone() {
     entry.reply_to = Some(MessageId(1));
     let spoken = (0..200).filter(|seed| !room.direct(&entry, *seed).speakers.is_empty()).count();
     assert!(spoken < 100, "{spoken} of 200");
+}
+
+#[test]
+fn a_question_to_another_person_by_name_is_left_to_that_person() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let mut other = says(1, None, "geldim", 0);
+    other.author = Author { id: TelegramUserId(2), name: "Mehmet Ak".to_owned(), ..other.author };
+    room.hears(other);
+    room.hears(says(2, Some(&room.cast[1].clone()), "hoş geldin", 1));
+    let answered = |text: &str| {
+        let entry = says(3, None, text, 0);
+        (0..200).filter(|seed| !room.direct(&entry, *seed).speakers.is_empty()).count()
+    };
+    let everybody = answered("dişçi nasıl geçti?");
+    for to_person in ["Mehmet, dişçi nasıl geçti?", "ya MEHMET, dişçi nasıl geçti?"] {
+        let spoken = answered(to_person);
+        assert!(spoken * 2 < everybody, "{to_person}: {spoken} against {everybody} of 200");
+    }
+    let about = answered("Mehmet, sen Deniz'e ne diyorsun?");
+    assert!(about < 140, "who is talked about mostly keeps silent: {about} of 200");
+    let bot = answered("Deniz, sen Mehmet'e ne diyorsun?");
+    assert!(bot > 180, "{bot} of 200");
+}
+
+#[test]
+fn a_bot_is_called_by_a_name_that_a_person_has_too() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let mut other = says(1, None, "geldim", 0);
+    other.author = Author { id: TelegramUserId(2), name: "Deniz".to_owned(), ..other.author };
+    room.hears(other);
+    let entry = says(2, None, "Deniz, nasılsın?", 0);
+    let spoken = (0..200).filter(|seed| !room.direct(&entry, *seed).speakers.is_empty()).count();
+    assert!(spoken > 180, "{spoken} of 200");
+}
+
+#[test]
+fn a_brief_question_right_below_a_persons_message_is_that_persons_to_answer() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let question = says(3, None, "kim?", 0);
+    let answered = |room: &Room, entry: &TranscriptEntry| {
+        (0..200).filter(|seed| !room.direct(entry, *seed).speakers.is_empty()).count()
+    };
+    let mut other = says(1, None, "bıyık bırakacakmış", 0);
+    other.author.id = TelegramUserId(2);
+    room.hears(other);
+    let between = answered(&room, &question);
+    let longer = answered(&room, &says(3, None, "bu hafta sonu ne yapıyoruz?", 0));
+    assert!(between * 2 < longer, "{between} against {longer} of 200");
+    room.hears(says(2, Some(&room.cast[1].clone()), "vay", 1));
+    let below_a_bot = answered(&room, &question);
+    assert!(between * 2 < below_a_bot, "{between} against {below_a_bot} of 200");
 }
 
 #[test]

@@ -25,6 +25,8 @@ const STORY_GAP: f64 = 0.4;
 const REMEMBERED: usize = 40;
 /// The emoji of people's reactions; all are allowed as reactions in groups.
 const EMOJI: [&str; 8] = ["👍", "❤", "😁", "🔥", "🎉", "🤔", "👏", "💯"];
+/// The least time between two unrelated lines of one person while others are there, in seconds.
+const OWN_PAUSE: f64 = 8.0;
 const HOUR: f64 = 3600.0;
 
 /// An action of a person at its time.
@@ -94,6 +96,17 @@ struct Room {
     away: Vec<(usize, u32)>,
     /// The last lines, which are not said again at once.
     said: VecDeque<&'static str>,
+    /// Who acted last, and when.
+    last: Option<(usize, f64)>,
+}
+
+impl Room {
+    /// Returns who of those present may begin something new now: whoever spoke a moment ago lets the others speak.
+    fn free(&self, here: &[usize]) -> Vec<usize> {
+        let just = self.last.filter(|(_, at)| self.next - at < OWN_PAUSE).map(|(person, _)| person);
+        let others: Vec<usize> = here.iter().copied().filter(|at| Some(*at) != just).collect();
+        if others.is_empty() { here.to_vec() } else { others }
+    }
 }
 
 impl PeopleScript {
@@ -139,7 +152,8 @@ impl PeopleScript {
         }
         let here: Vec<usize> =
             (0..chat.people.len()).filter(|at| self.rooms[index].away.iter().all(|(away, _)| away != at)).collect();
-        let person = here[self.rng.usize(..here.len())];
+        let free = self.rooms[index].free(&here);
+        let person = free[self.rng.usize(..free.len())];
         if self.is_drawn(self.spec.reaction_share) {
             let emoji = EMOJI[self.rng.usize(..EMOJI.len())];
             return (person, Action::React { emoji: emoji.to_owned() });
@@ -150,7 +164,7 @@ impl PeopleScript {
             return (person, post(self.line(index, &lines.leaving)));
         }
         if self.is_drawn(SCENES)
-            && let Some(action) = self.begin_scene(index, lines, &here)
+            && let Some(action) = self.begin_scene(index, lines, &here, person)
         {
             return action;
         }
@@ -158,14 +172,24 @@ impl PeopleScript {
         (person, action)
     }
 
-    /// Begins a scene whose persons are all here; returns its first line.
-    fn begin_scene(&mut self, index: usize, lines: &'static Lines, here: &[usize]) -> Option<(usize, Action)> {
+    /// Begins a scene whose persons are all here, with `first`; returns its first line.
+    fn begin_scene(
+        &mut self,
+        index: usize,
+        lines: &'static Lines,
+        here: &[usize],
+        first: usize,
+    ) -> Option<(usize, Action)> {
         let scene = self.rng.choice(&lines.scenes)?;
         if self.rooms[index].said.contains(&scene.first()?.1) {
             return None;
         }
         let mut cast = here.to_vec();
         self.rng.shuffle(&mut cast);
+        // Scenes are opened by their first person.
+        if let Some(at) = cast.iter().position(|person| *person == first) {
+            cast.swap(0, at);
+        }
         let played: Option<VecDeque<_>> = scene.iter().map(|(role, text)| Some((*cast.get(*role)?, *text))).collect();
         self.rooms[index].scene = played?;
         let (person, text) = self.rooms[index].scene.pop_front()?;
@@ -268,6 +292,7 @@ impl Iterator for PeopleScript {
         };
         let (person, action) = self.act(index);
         // Who tells something over several lines writes them in quick succession.
+        self.rooms[index].last = Some((person, at));
         let goes_on = self.rooms[index].scene.front().is_some_and(|(next, _)| *next == person);
         self.rooms[index].next = at + self.gap() * if goes_on { STORY_GAP } else { 1.0 };
         let chat = &self.spec.chats[index];
@@ -399,6 +424,20 @@ mod tests {
             });
             assert!(told, "{first}");
         }
+    }
+
+    #[test]
+    fn nobody_writes_two_unrelated_lines_within_a_moment() {
+        let hasty = PeopleSpec { messages_per_minute_per_chat: 20.0, reaction_share: 0.0, ..spec() };
+        let script: Vec<_> = PeopleScript::new(4, hasty).take(3000).collect();
+        let mut own = 0;
+        for chat in [-1001, -1002, -1003] {
+            let of_chat: Vec<_> = script.iter().filter(|action| action.chat == chat).collect();
+            let moments = of_chat.windows(2).filter(|pair| pair[1].after - pair[0].after < Duration::from_secs(8));
+            own += moments.filter(|pair| pair[0].person == pair[1].person).count();
+        }
+        // Stories go on, and who comes back may have left a moment ago.
+        assert!(own < 350, "{own} of 3000");
     }
 
     #[test]
