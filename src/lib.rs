@@ -1,16 +1,19 @@
 //! botfleet: adapters, runtime, HTTP edge and command line around `botfleet-actors`.
 //!
 //! ```text
-//! cli -> admin -> runtime -> { actors, adapters (telegram, llm, store, bus, hook) }
+//! cli -> { client, http } -> api -> operate -> runtime -> { actors, adapters (telegram, llm, store, bus, hook) }
 //! ```
 
-pub mod admin;
+pub mod api;
 pub mod bus;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod hook;
+pub mod http;
 pub mod llm;
 pub mod logs;
+pub mod operate;
 pub mod runtime;
 pub mod store;
 pub mod telegram;

@@ -10,11 +10,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::Value;
 
 use super::api::Api;
+use crate::api::roster::{Manner, Plan, Replace};
+use crate::api::route::{Call, Nothing};
 use crate::config::manifest::Manifest;
 use crate::config::secret::ProcessSecrets;
+use crate::runtime::cluster_orders::AppliedRoster;
+use crate::runtime::roster_diff::Changes;
 
 /// Arguments of `botfleet apply`.
 #[derive(Clone, Debug, Args)]
@@ -44,53 +47,54 @@ pub struct ApplyArgs {
 pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
     super::output::tell_warnings(&manifest.warnings);
-    let path = if args.dry_run { "/api/v1/roster?dry_run=true" } else { "/api/v1/roster" };
-    let answer = args.api.put(path, &serde_json::to_value(&manifest.plan)?).await?;
-    let text = if args.json { format!("{answer:#}\n") } else { shown(&answer) };
+    let query = Manner { dry_run: args.dry_run };
+    let call = Call::<Replace> { path: Nothing {}, query, body: Plan(manifest.plan) };
+    let applied = args.api.client()?.call(call).await?;
+    let text = if args.json { format!("{:#}\n", serde_json::to_value(&applied)?) } else { shown(&applied) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Formats one line for each change, and a last line that counts the changes.
-fn shown(answer: &Value) -> String {
+fn shown(applied: &AppliedRoster) -> String {
     let mut text = String::new();
-    let mut changes = 0;
-    for kind in ["bots", "chats", "personas"] {
-        let one = kind.trim_end_matches('s');
-        let of = |key: &str| answer[kind][key].as_array().into_iter().flatten();
-        for name in of("added").filter_map(Value::as_str) {
-            changes += 1;
+    let mut count = 0;
+    let diff = &applied.diff;
+    for (one, Changes { added, changed, left_out }) in
+        [("bot", &diff.bots), ("chat", &diff.chats), ("persona", &diff.personas)]
+    {
+        count += added.len() + changed.len() + left_out.len();
+        for name in added {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "+ {one} {name}");
         }
-        for changed in of("changed") {
-            changes += 1;
-            let keys: Vec<&str> = changed["keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let _ = writeln!(text, "~ {one} {}: {}", changed["name"].as_str().unwrap_or("-"), keys.join(", "));
+        for changed in changed {
+            let _ = writeln!(text, "~ {one} {}: {}", changed.name, changed.keys.join(", "));
         }
-        for name in of("left_out").filter_map(Value::as_str) {
-            changes += 1;
+        for name in left_out {
             let _ = writeln!(text, "- {one} {name}");
         }
     }
-    let seq = &answer["config_seq"];
-    let _ = match (changes, answer["dry_run"].as_bool().unwrap_or(false)) {
+    let seq = applied.config_seq;
+    let _ = match (count, applied.dry_run) {
         (0, _) => writeln!(text, "Nothing changes; configuration {seq} stays in force."),
-        (_, true) => writeln!(text, "{changes} changes; nothing was done, configuration {seq} stays in force."),
-        (_, false) => writeln!(text, "{changes} changes; configuration {seq} is in force."),
+        (_, true) => writeln!(text, "{count} changes; nothing was done, configuration {seq} stays in force."),
+        (_, false) => writeln!(text, "{count} changes; configuration {seq} is in force."),
     };
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use botfleet_actors::domain::ids::ConfigSeq;
     use serde_json::json;
 
     use super::*;
+    use crate::runtime::roster_diff::RosterDiff;
 
     #[test]
     fn a_difference_reads_as_one_line_for_each_change() {
-        let answer = json!({
+        let applied = json!({
             "dry_run": true,
             "config_seq": 4,
             "bots": { "added": ["Deniz"], "changed": [{ "name": "Ada", "keys": ["persona"] }], "left_out": ["Cem"] },
@@ -98,10 +102,11 @@ mod tests {
             "personas": { "added": [], "changed": [{ "name": "ada", "keys": ["style", "voice"] }], "left_out": [] },
         });
         assert_eq!(
-            shown(&answer),
+            shown(&serde_json::from_value(applied).unwrap()),
             "+ bot Deniz\n~ bot Ada: persona\n- bot Cem\n~ persona ada: style, voice\n\
              4 changes; nothing was done, configuration 4 stays in force.\n"
         );
-        assert_eq!(shown(&json!({ "config_seq": 4 })), "Nothing changes; configuration 4 stays in force.\n");
+        let nothing = AppliedRoster { dry_run: false, config_seq: ConfigSeq(4), diff: RosterDiff::default() };
+        assert_eq!(shown(&nothing), "Nothing changes; configuration 4 stays in force.\n");
     }
 }

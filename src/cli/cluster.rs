@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
-use super::api::Api;
+use super::api::{Api, order, plain};
 use super::check::table;
+use crate::api::cluster::{Balance, Drain, Draining, Get, Rebalance};
+use crate::runtime::cluster_view::{ClusterView, MoveView, NodeView};
 
 /// Interval of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -86,9 +87,10 @@ pub async fn execute(command: &ClusterCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let client = args.api.client()?;
     loop {
-        let cluster = args.api.get("/api/v1/cluster").await?;
-        let text = if args.json { format!("{cluster}\n") } else { shown(&cluster) };
+        let cluster = client.call(plain::<Get>()).await?;
+        let text = if args.json { format!("{}\n", serde_json::to_string(&cluster)?) } else { shown(&cluster) };
         // A terminal shows the latest look in place of the one before.
         let clear = if args.watch && !args.json && stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
         tell(&format!("{clear}{text}"))?;
@@ -100,79 +102,67 @@ async fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn drain(args: &DrainArgs) -> anyhow::Result<ExitCode> {
-    let order = json!({ "node": args.node, "draining": !args.undo });
-    args.api.post("/api/v1/cluster/drain", &order).await?;
+    let draining = Draining { node: args.node.clone(), draining: !args.undo };
+    args.api.client()?.call(order::<Drain>(draining)).await?;
     let what = if args.undo { "owns its share again" } else { "gives everything up" };
     tell(&format!("{} {what}; botfleet cluster status --watch shows how far it is\n", args.node))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn rebalance(args: &RebalanceArgs) -> anyhow::Result<ExitCode> {
-    let done = args.api.post("/api/v1/cluster/rebalance", &json!({ "dry_run": args.dry_run })).await?;
-    let mut text = moves(&done["moves"]);
-    let count = done["moves"].as_array().map_or(0, Vec::len);
-    let finished = done["done"].as_bool().unwrap_or(false);
-    let _ = match (args.dry_run, finished) {
+    let done = args.api.client()?.call(order::<Rebalance>(Balance { dry_run: args.dry_run })).await?;
+    let mut text = moves(&done.moves);
+    let (count, waves) = (done.moves.len(), done.waves);
+    let _ = match (args.dry_run, done.done) {
         (true, _) => writeln!(text, "{count} moves; nothing was done"),
-        (false, true) => writeln!(text, "{count} moves in {} waves; the placement is the best one", done["waves"]),
-        (false, false) => writeln!(text, "{count} moves in {} waves; more are left, ask again", done["waves"]),
+        (false, true) => writeln!(text, "{count} moves in {waves} waves; the placement is the best one"),
+        (false, false) => writeln!(text, "{count} moves in {waves} waves; more are left, ask again"),
     };
     tell(&text)?;
-    Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if done.done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn shown(cluster: &Value) -> String {
-    let mut text = String::new();
-    let of = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let row = |node: &Value| -> Vec<String> {
-        let share = |kind: &str| format!("{}/{}", node[kind], node[format!("{kind}_quota")]);
-        let lag = format!("{} ms", node["lag_ms"]);
-        let telegram = if node["telegram"].as_bool().unwrap_or(false) { "reached" } else { "not reached" };
+fn shown(cluster: &ClusterView) -> String {
+    let row = |node: &NodeView| -> Vec<String> {
         vec![
-            of(&node["name"]),
-            of(&node["role"]),
-            of(&node["state"]),
-            of(&node["incarnation"]),
-            share("bots"),
-            share("chats"),
-            of(&node["updates_per_minute"]),
-            of(&node["sends_per_minute"]),
-            lag,
-            telegram.to_owned(),
-            node["address"].as_str().unwrap_or("-").to_owned(),
+            node.name.clone(),
+            node.role.as_str().to_owned(),
+            node.state.as_str().to_owned(),
+            node.incarnation.to_string(),
+            format!("{}/{}", node.bots, node.bots_quota),
+            format!("{}/{}", node.chats, node.chats_quota),
+            node.updates_per_minute.to_string(),
+            node.sends_per_minute.to_string(),
+            format!("{} ms", node.lag_ms),
+            if node.telegram { "reached" } else { "not reached" }.to_owned(),
+            node.address.as_deref().unwrap_or("-").to_owned(),
         ]
     };
-    let rows: Vec<Vec<String>> = cluster["nodes"].as_array().into_iter().flatten().map(row).collect();
+    let rows: Vec<Vec<String>> = cluster.nodes.iter().map(row).collect();
     let heads =
         ["node", "role", "state", "start", "bots", "chats", "updates/min", "sends/min", "lag", "Telegram", "address"];
-    text.push_str(&table("Nodes", &heads, &rows));
-    text.push_str(&moves(&cluster["moves"]));
-    let bus = if cluster["bus_up"].as_bool().unwrap_or(false) { "up" } else { "down" };
+    let mut text = table("Nodes", &heads, &rows);
+    text.push_str(&moves(&cluster.moves));
+    let teller = &cluster.teller;
+    let bus = if teller.bus_up { "up" } else { "down" };
+    let stale = if teller.stale { "; the database does not answer, this is the last look" } else { "" };
     let _ = writeln!(
         text,
-        "As {} tells it: configuration {}, bus {bus}, {} without owner{}",
-        of(&cluster["node"]),
-        cluster["config_seq"],
-        cluster["unowned"],
-        if cluster["stale"].as_bool().unwrap_or(false) {
-            "; the database does not answer, this is the last look"
-        } else {
-            ""
-        }
+        "As {} tells it: configuration {}, bus {bus}, {} without owner{stale}",
+        teller.node, teller.config_seq, cluster.unowned
     );
     text
 }
 
 /// Formats a table of the moves; empty without moves.
-fn moves(moves: &Value) -> String {
-    let moves = moves.as_array().map(Vec::as_slice).unwrap_or_default();
+fn moves(moves: &[MoveView]) -> String {
     if moves.is_empty() {
         return String::new();
     }
-    let row = |step: &Value| {
-        let of = |key: &str| step[key].as_str().unwrap_or("-").to_owned();
-        let state = if step["ready"].as_bool().unwrap_or(false) { "ready" } else { "warms up" };
-        vec![of("kind"), of("name"), of("from"), of("to"), state.to_owned()]
+    let row = |step: &MoveView| {
+        let node = |name: &Option<String>| name.as_deref().unwrap_or("-").to_owned();
+        let state = if step.ready { "ready" } else { "warms up" };
+        vec![step.kind.to_string(), step.name.clone(), node(&step.from), node(&step.to), state.to_owned()]
     };
     let rows: Vec<Vec<String>> = moves.iter().take(MOVES_SHOWN).map(row).collect();
     let mut text = table("Moves", &["kind", "name", "from", "to", "state"], &rows);
@@ -190,6 +180,8 @@ fn tell(text: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -199,13 +191,15 @@ mod tests {
                 "name": name, "role": "all", "state": state, "incarnation": 7, "bots": bots, "bots_quota": 2,
                 "chats": 1, "chats_quota": 1, "updates_per_minute": 30, "sends_per_minute": 12, "lag_ms": 3,
                 "telegram": true, "address": null,
+                "version": "0.2.0", "joined_at": 0,
             })
         };
         let cluster = json!({
-            "node": "n1", "config_seq": 5, "bus_up": true, "unowned": 0, "stale": false,
+            "node": "n1", "mode": "cluster", "acting": true, "config_seq": 5, "config_seq_stored": 5, "bus_up": true,
+            "unowned": 0, "stale": false, "leases": [],
             "nodes": [node("n1", "alive", 3), node("n2", "draining", 1)],
             "moves": [{ "kind": "bot", "name": "Ada", "from": "n2", "to": "n1", "ready": true }],
         });
-        insta::assert_snapshot!(shown(&cluster));
+        insta::assert_snapshot!(shown(&serde_json::from_value(cluster).unwrap()));
     }
 }

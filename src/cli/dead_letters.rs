@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::api::Api;
+use crate::api::dead_letters::{LetterOf, List, Page, Redeliver, Redelivery};
+use crate::api::route::{Call, Nothing};
+use crate::runtime::view::DeadLetterView;
 
 /// Arguments of `botfleet dead-letters`.
 #[derive(Clone, Debug, Args)]
@@ -47,34 +49,27 @@ pub struct RedeliverArgs {
 /// # Errors
 /// When the fleet does not answer.
 pub async fn list(args: &DeadLettersArgs) -> anyhow::Result<ExitCode> {
-    let mut letters: Vec<Value> = Vec::new();
-    let mut path = "/api/v1/dead-letters".to_owned();
+    let client = args.api.client()?;
+    let mut letters: Vec<DeadLetterView> = Vec::new();
+    let mut query = Page::default();
     loop {
-        let page = args.api.get(&path).await?;
-        letters.extend(page["dead_letters"].as_array().into_iter().flatten().cloned());
-        let Some(next) = page["next"].as_str() else { break };
-        path = format!("/api/v1/dead-letters?after={next}");
+        let page = client.call(Call::<List> { path: Nothing {}, query, body: Nothing {} }).await?;
+        letters.extend(page.dead_letters);
+        let Some(next) = page.next else { break };
+        query = Page { after: Some(next), limit: None };
     }
     let mut text = String::new();
     if args.json {
         for letter in &letters {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{letter}");
+            let _ = writeln!(text, "{}", serde_json::to_string(letter)?);
         }
     } else {
         let _ = writeln!(text, "{} dead letters", letters.len());
-        for letter in &letters {
-            let of = |key: &str| letter[key].as_str().unwrap_or("-").to_owned();
-            let _ = writeln!(
-                text,
-                "{:<28} {:<8} {} tries  {} in {}: {}",
-                of("id"),
-                of("state"),
-                letter["attempts"],
-                of("bot"),
-                of("chat"),
-                of("reason")
-            );
+        for DeadLetterView { id, state, reason, bot, chat, attempts, .. } in &letters {
+            let or = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
+            let (bot, chat, reason) = (or(bot), or(chat), or(reason));
+            let _ = writeln!(text, "{id:<28} {:<8} {attempts} tries  {bot} in {chat}: {reason}", state.as_str());
         }
     }
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
@@ -86,11 +81,9 @@ pub async fn list(args: &DeadLettersArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When no dead letter has that id, its state does not allow another try, or the fleet does not answer.
 pub async fn redeliver(args: &RedeliverArgs) -> anyhow::Result<ExitCode> {
-    let sound = args.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    anyhow::ensure!(sound && !args.id.is_empty(), "{:?} names no dead letter", args.id);
-    let path = format!("/api/v1/dead-letters/{}/redeliver", args.id);
-    let done = args.api.post(&path, &json!({ "confirm_duplicate": args.confirm_duplicate })).await?;
-    let state = done["state"].as_str().unwrap_or("done");
-    writeln!(stdout().lock(), "{} {state}", args.id).context("stdout cannot be written")?;
+    let path = LetterOf { id: args.id.clone() };
+    let body = Redelivery { confirm_duplicate: args.confirm_duplicate };
+    let done = args.api.client()?.call(Call::<Redeliver> { path, query: Nothing {}, body }).await?;
+    writeln!(stdout().lock(), "{} {}", done.id, done.state).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

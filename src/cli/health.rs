@@ -47,7 +47,7 @@ pub async fn execute(args: &HealthArgs) -> anyhow::Result<ExitCode> {
         (_, true) => "/health/live",
         _ => "/health",
     };
-    let (status, body) = args.api.look(path).await?;
+    let (status, body) = args.api.client()?.look(path).await?;
     let well = (200..300).contains(&status);
     let text = if args.ready || args.live { answer(&body, well, args.json) } else { parts(&body, args.json)? };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::Value;
 
-use super::api::Api;
+use super::api::{Api, plain};
 use super::check::table;
+use crate::api::style::Get;
+use crate::runtime::style::{StyleOfBot, StylePair, StyleView};
 
 /// Arguments of `botfleet style`.
 #[derive(Clone, Debug, Args)]
@@ -37,33 +38,30 @@ pub struct StyleArgs {
 /// # Errors
 /// When the fleet does not answer.
 pub async fn execute(args: &StyleArgs) -> anyhow::Result<ExitCode> {
-    let style = args.api.get("/api/v1/style").await?;
-    let text = if args.json { format!("{style}\n") } else { shown(&style, args.pairs) };
+    let style = args.api.client()?.call(plain::<Get>()).await?;
+    let text = if args.json { format!("{}\n", serde_json::to_string(&style)?) } else { shown(&style, args.pairs) };
     let mut out = stdout().lock();
     out.write_all(text.as_bytes()).context("stdout cannot be written")?;
     out.flush().context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn shown(style: &Value, pairs: usize) -> String {
-    let list = |key: &str| style[key].as_array().cloned().unwrap_or_default();
-    let of = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let figure = |value: &Value| value.as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
-    let pair = |pair: &Value| vec![of(&pair["one"]), of(&pair["other"]), figure(&pair["distance"])];
-    let nearest: Vec<Vec<String>> = list("nearest").iter().take(pairs).map(pair).collect();
-    let bot = |bot: &Value| {
-        let letters = bot["letters"].as_f64().map_or_else(|| "-".to_owned(), |letters| format!("{letters:.0}"));
-        vec![of(&bot["name"]), bot["messages"].to_string(), letters, figure(&bot["nearest"])]
+fn shown(style: &StyleView, pairs: usize) -> String {
+    let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+    let pair = |pair: &StylePair| vec![pair.one.clone(), pair.other.clone(), figure(Some(pair.distance))];
+    let nearest: Vec<Vec<String>> = style.nearest.iter().take(pairs).map(pair).collect();
+    let bot = |bot: &StyleOfBot| {
+        vec![bot.name.clone(), bot.messages.to_string(), format!("{:.0}", bot.letters), figure(bot.nearest)]
     };
-    let bots: Vec<Vec<String>> = list("bots").iter().map(bot).collect();
+    let bots: Vec<Vec<String>> = style.bots.iter().map(bot).collect();
     let mut text = table("Nearest pairs", &["one", "other", "distance"], &nearest);
     text.push_str(&table("Bots", &["bot", "messages", "letters", "nearest"], &bots));
     let _ = writeln!(
         text,
         "Mean distance {}; not measured: {} (a hand is told by {} messages)",
-        figure(&style["mean_distance"]),
-        style["not_measured"],
-        style["messages_min"]
+        figure(style.mean_distance),
+        style.not_measured,
+        style.messages_min
     );
     text
 }
@@ -83,7 +81,7 @@ mod tests {
                         { "one": "Ada", "other": "Tom", "distance": 0.5 }],
             "not_measured": 3, "messages_min": 5, "mean_distance": 0.31,
         });
-        let text = shown(&style, 1);
+        let text = shown(&serde_json::from_value(style).unwrap(), 1);
         assert!(text.contains("Ada") && text.contains("0.12") && !text.contains("Tom"), "{text}");
         assert!(text.contains("Mean distance 0.31; not measured: 3 (a hand is told by 5 messages)"), "{text}");
     }

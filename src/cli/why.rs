@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::Value;
 
 use super::api::Api;
+use crate::api::chats::{ChatCalled, DecisionFilter, Decisions};
+use crate::api::route::{Call, Nothing};
 
 /// Arguments of `botfleet why`.
 #[derive(Clone, Debug, Args)]
@@ -46,8 +47,9 @@ pub struct WhyArgs {
 /// # Errors
 /// When the chat or message is unknown, nothing was decided on it, or the fleet does not answer.
 pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
-    let answer = args.api.get(&path(args)).await?;
-    let mut decisions: Vec<&Value> = answer["decisions"].as_array().into_iter().flatten().collect();
+    let path = ChatCalled { chat: args.chat.clone() };
+    let call = Call::<Decisions> { path, query: filter(args), body: Nothing {} };
+    let mut decisions = args.api.client()?.call(call).await?.decisions;
     decisions.reverse();
     if decisions.is_empty() {
         let about = match (args.message, args.entry) {
@@ -62,13 +64,13 @@ pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
     for (at, decision) in decisions.iter().enumerate() {
         // Writing to a String cannot fail.
         if args.json {
-            let _ = writeln!(text, "{decision}");
+            let _ = writeln!(text, "{}", serde_json::to_string(decision)?);
             continue;
         }
         if at > 0 {
             text.push('\n');
         }
-        for line in decision["explanation"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for line in &decision.explanation {
             let _ = writeln!(text, "{line}");
         }
     }
@@ -76,39 +78,15 @@ pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn path(args: &WhyArgs) -> String {
-    let path = format!("/api/v1/chats/{}/decisions?turns=true", encoded(&args.chat));
-    let text = if args.text { "&text=true" } else { "" };
-    match (args.message, args.entry) {
-        (Some(message), _) => format!("{path}&message={message}{text}"),
-        (None, Some(entry)) => format!("{path}&entry={entry}{text}"),
-        (None, None) => format!("{path}&limit={}{text}", args.last.unwrap_or(1)),
-    }
-}
-
-/// Encodes a segment of a path.
-///
-/// # Source
-/// RFC 3986, 2.1 and 2.3.
-fn encoded(segment: &str) -> String {
-    let mut path = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            path.push(char::from(byte));
-        } else {
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_of_any_letters_is_one_segment() {
-        assert_eq!(encoded("çay/ev 1"), "%C3%A7ay%2Fev%201");
-        assert_eq!(encoded("-1001"), "-1001");
+fn filter(args: &WhyArgs) -> DecisionFilter {
+    let about_one = args.message.is_some() || args.entry.is_some();
+    let last = args.last.and_then(|last| usize::try_from(last).ok());
+    DecisionFilter {
+        entry: args.entry,
+        message: args.message,
+        limit: if about_one { None } else { Some(last.unwrap_or(1)) },
+        turns: true,
+        text: args.text,
+        ..DecisionFilter::default()
     }
 }

@@ -17,7 +17,8 @@ use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::store::StoreError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::cluster_view::{ClusterView, MoveView, Names, Teller, view};
 use super::fleet::RunningFleet;
@@ -34,7 +35,7 @@ const PICTURE_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The result of a rebalance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Rebalanced {
     /// Set when nothing was done, only told.
     pub dry_run: bool,
@@ -47,7 +48,7 @@ pub struct Rebalanced {
 }
 
 /// The result of another manifest.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AppliedRoster {
     /// Set when nothing was done, only told.
     pub dry_run: bool,
@@ -81,7 +82,7 @@ impl RunningFleet {
         };
         let teller = Teller {
             node: self.node.name.clone(),
-            mode,
+            mode: mode.into(),
             acting: self.node.may_act(),
             bus_up: self.node.bus.is_up(),
             stale,
@@ -218,7 +219,7 @@ impl RunningFleet {
 fn shown(wishes: &[Wish], picture: &Picture, names: &Names) -> Vec<MoveView> {
     let name = |of| picture.node(of).map(|node| node.name.clone());
     let moves = wishes.iter().filter(|wish| wish.desired.is_some()).map(|wish| MoveView {
-        kind: wish.key.kind(),
+        kind: wish.key.kind().into(),
         name: names.of(wish.key),
         from: picture.leases.iter().find(|lease| lease.key == wish.key).and_then(|lease| lease.owner).and_then(name),
         to: wish.desired.and_then(name),

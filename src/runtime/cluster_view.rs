@@ -1,5 +1,6 @@
 //! Builds the view of the cluster for operators. Layer `runtime`. Pure: turns a `Picture` and names into a view.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use botfleet_actors::actors::node::directory::Directory;
@@ -7,7 +8,8 @@ use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq};
 use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRecord, NodeRole, NodeState, Picture};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::ownership::planner::shares;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Names of bots and chats in the configuration.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +41,12 @@ impl Names {
 }
 
 /// The node that tells of the cluster, and its own state.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Teller {
     /// Name of the node.
     pub node: String,
     /// `cluster`, or `embedded` where one process owns everything.
-    pub mode: &'static str,
+    pub mode: Cow<'static, str>,
     /// Set while the node may act: the database takes its beats.
     pub acting: bool,
     /// Set while hints go through.
@@ -56,7 +58,7 @@ pub struct Teller {
 }
 
 /// The cluster view for operators.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClusterView {
     /// The node that tells it.
     #[serde(flatten)]
@@ -74,7 +76,7 @@ pub struct ClusterView {
 }
 
 /// A node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {
     /// Name of the node.
     pub name: String,
@@ -109,10 +111,10 @@ pub struct NodeView {
 }
 
 /// A lease.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LeaseView {
     /// `bot` or `chat`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Id in the store.
     pub id: i64,
     /// Name in the manifest.
@@ -126,10 +128,10 @@ pub struct LeaseView {
 }
 
 /// A move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MoveView {
     /// `bot` or `chat`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Name in the manifest.
     pub name: String,
     /// The owner; `None` when no living node is.
@@ -145,7 +147,7 @@ pub fn view(teller: Teller, picture: &Picture, names: &Names) -> ClusterView {
     let living =
         |of: Option<Incarnation>| of.and_then(|node| picture.node(node)).filter(|node| node.state != NodeState::Dead);
     let lease = |lease: &Lease| LeaseView {
-        kind: lease.key.kind(),
+        kind: lease.key.kind().into(),
         id: lease.key.id(),
         name: names.of(lease.key),
         owner: living(lease.owner).map(|node| node.name.clone()),
@@ -155,7 +157,7 @@ pub fn view(teller: Teller, picture: &Picture, names: &Names) -> ClusterView {
     let leases: Vec<LeaseView> = picture.leases.iter().map(lease).collect();
     let moving = picture.leases.iter().filter(|lease| lease.desired.is_some() && lease.desired != lease.owner);
     let moves = moving.map(|lease| MoveView {
-        kind: lease.key.kind(),
+        kind: lease.key.kind().into(),
         name: names.of(lease.key),
         from: living(lease.owner).map(|node| node.name.clone()),
         to: living(lease.desired).map(|node| node.name.clone()),
@@ -243,7 +245,7 @@ mod tests {
         let names = Names { bots: [(BotId(1), "Ada".to_owned())].into(), ..Names::default() };
         let teller = Teller {
             node: "n2".to_owned(),
-            mode: "cluster",
+            mode: "cluster".into(),
             acting: true,
             bus_up: true,
             stale: false,
@@ -252,7 +254,8 @@ mod tests {
         let view = view(teller, &picture, &names);
         let owners: Vec<_> = view.leases.iter().map(|lease| lease.owner.as_deref()).collect();
         assert_eq!((view.unowned, owners), (1, vec![None, Some("n2")]));
-        let expected = MoveView { kind: "bot", name: "Ada".into(), from: None, to: Some("n2".into()), ready: false };
+        let expected =
+            MoveView { kind: "bot".into(), name: "Ada".into(), from: None, to: Some("n2".into()), ready: false };
         assert_eq!(view.moves, [expected]);
         assert_eq!((view.nodes[0].bots, view.nodes[0].bots_quota), (1, 0), "what the dead one left behind");
         assert_eq!((view.nodes[1].bots, view.nodes[1].bots_quota), (1, 2), "both are due to the only one alive");

@@ -20,7 +20,8 @@ use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeRole, Pictur
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::event::EventKind;
-use botfleet_actors::ports::store::{OutcomeCursor, OutcomeRecord, StoreError, Tenure};
+use botfleet_actors::ports::outcomes::{OutcomeCursor, OutcomeRecord};
+use botfleet_actors::ports::store::{StoreError, Tenure};
 use futures::future::join_all;
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::task::{JoinHandle, JoinSet};

@@ -2,6 +2,7 @@
 //!
 //! Everything is read from the store, so any node can explain any chat.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use botfleet_actors::domain::transcript::TranscriptEntry;
 use botfleet_actors::domain::turn::{Act, Turn, TurnState};
 use botfleet_actors::ports::archive::{Archive, DecisionQuery};
 use botfleet_actors::ports::store::StoreError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::fleet::RunningFleet;
 
@@ -30,7 +32,7 @@ pub struct Telling {
 }
 
 /// A decision, explained.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DecisionView {
     /// The record.
     #[serde(flatten)]
@@ -47,14 +49,14 @@ pub struct DecisionView {
 }
 
 /// A turn of a decision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TurnView {
     /// Id of the turn, as text.
     pub id: String,
     /// The bot's name, or its number when the manifest does not name the bot.
     pub bot: String,
     /// The turn's task: `answer`, `open`, `say` or `react`.
-    pub act: &'static str,
+    pub act: Cow<'static, str>,
     /// The entry to answer.
     pub target: Option<Number>,
     /// Wait before the turn, in milliseconds.
@@ -72,7 +74,7 @@ pub struct TurnView {
 }
 
 /// A message of a turn.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MessageView {
     /// Number of the part.
     pub part: u32,
@@ -190,7 +192,8 @@ fn turn_view(turn: &Turn, messages: &[OutboxMessage], names: &BTreeMap<BotId, St
             Act::Open { .. } => "open",
             Act::Say { .. } => "say",
             Act::React { .. } => "react",
-        },
+        }
+        .into(),
         target: turn.target,
         delay_ms: u64::try_from(turn.due_at.since(turn.created_at).as_millis()).unwrap_or(u64::MAX),
         state: turn.progress.state,

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use botfleet_actors::domain::roster::{Roster, RosterPlan};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// The changes, by kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RosterDiff {
     /// Bots.
     pub bots: Changes,
@@ -18,7 +19,7 @@ pub struct RosterDiff {
 }
 
 /// The changes among things of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Changes {
     /// Names that are new.
     pub added: Vec<String>,
@@ -29,7 +30,7 @@ pub struct Changes {
 }
 
 /// A thing that is described otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Changed {
     /// Name of the thing.
     pub name: String,

@@ -3,7 +3,8 @@
 use botfleet_actors::behaviour::style::{MESSAGES_MIN, Style};
 use botfleet_actors::ports::store::StoreError;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::fleet::RunningFleet;
 
@@ -20,7 +21,7 @@ const PAIRS_TOLD: usize = 50;
 const READ_AT_A_TIME: usize = 8;
 
 /// The distances between the ways in which the fleet's bots write.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StyleView {
     /// Bots with enough messages, by name.
     pub bots: Vec<StyleOfBot>,
@@ -35,7 +36,7 @@ pub struct StyleView {
 }
 
 /// One bot's way of writing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StyleOfBot {
     /// Name in the manifest.
     pub name: String,
@@ -48,7 +49,7 @@ pub struct StyleOfBot {
 }
 
 /// Two bots and the distance between their ways of writing: 0 (the same hand) to 1 (nothing in common).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StylePair {
     /// Name of one bot.
     pub one: String,

@@ -8,10 +8,11 @@ use botfleet_actors::domain::dead_letter::DeadLetterState;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::QueueDepths;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A budget with the name of its bot or chat.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BudgetView {
     /// The bot's or chat's name in the manifest.
     pub name: Option<String>,
@@ -21,7 +22,7 @@ pub struct BudgetView {
 }
 
 /// The view of the whole node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FleetView {
     /// The supervision tree.
     pub fleet: FleetSnapshot,
@@ -40,7 +41,7 @@ pub struct FleetView {
 }
 
 /// A dead letter.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeadLetterView {
     /// Id: `turn-ID`, `message-ID` or `update-ID`.
     pub id: String,

@@ -202,8 +202,8 @@ async fn a_person_asks_why_and_is_told() {
     for (query, status, code) in [
         (path_of("nowhere", "limit=1"), 404, "unknown_chat"),
         (path_of(&name, "message=999999"), 404, "unknown_message"),
-        (path_of(&name, "message=1&entry=1"), 400, "bad_question"),
-        (path_of(&name, "colour=red"), 400, "bad_question"),
+        (path_of(&name, "message=1&entry=1"), 400, "bad_request"),
+        (path_of(&name, "colour=red"), 400, "bad_request"),
     ] {
         let answer = stage.get(&query).await;
         assert_eq!(answer.status().as_u16(), status, "{query}");

@@ -153,10 +153,25 @@ const LAYERS: &[Layer] = &[
         must_not: SDKS,
     },
     Layer {
-        name: "admin",
-        folder: "src/admin",
-        module: "botfleet::admin",
-        may: &["botfleet::admin", "botfleet::runtime", "botfleet_actors"],
+        name: "operate",
+        folder: "src/operate",
+        module: "botfleet::operate",
+        may: &["botfleet::operate", "botfleet::runtime", "botfleet_actors"],
+        must_not: &["teloxide", "sqlx", "axum", "async_openai", "fred", "reqwest", "crossterm"],
+    },
+    // The views of the runtime are the answers' types.
+    Layer {
+        name: "api",
+        folder: "src/api",
+        module: "botfleet::api",
+        may: &["botfleet::api", "botfleet::operate", "botfleet::runtime", "botfleet_actors"],
+        must_not: &["teloxide", "sqlx", "axum", "async_openai", "fred", "reqwest", "crossterm"],
+    },
+    Layer {
+        name: "http",
+        folder: "src/http",
+        module: "botfleet::http",
+        may: &["botfleet::http", "botfleet::api", "botfleet::operate", "botfleet::runtime", "botfleet_actors"],
         must_not: &["teloxide", "sqlx", "async_openai", "fred", "reqwest", "crossterm"],
     },
     Layer {
@@ -263,7 +278,7 @@ fn a_planted_import_is_found_with_its_line() {
     assert_eq!(planted("behaviour", "use crate::ports::{llm::Role, store::Store};").len(), 1);
     assert_eq!(planted("adapter store", "use botfleet_actors::policy::breaker::Breaker;").len(), 1);
     assert_eq!(planted("adapter telegram", "use crate::store::sqlite::SqliteStore;").len(), 1);
-    assert_eq!(planted("admin", "use crate::store::sqlite::SqliteStore;").len(), 1);
+    assert_eq!(planted("http", "use crate::store::sqlite::SqliteStore;").len(), 1);
     assert_eq!(planted("simulated world", "use botfleet_actors::domain::ids::BotId;").len(), 1);
     assert_eq!(planted("cli", "use botfleet_loadtest::servers::redis::Redis;").len(), 1);
 }

@@ -1,4 +1,5 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
+mod api;
 mod check_command;
 mod check_online;
 mod circles;

@@ -28,6 +28,7 @@ const BLOCKS_PER_BUDGET: i64 = 64;
 /// The bot, chat or fleet whose spending is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "scope", content = "id")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum BudgetScope {
     /// The whole fleet.
     Fleet,
@@ -42,6 +43,7 @@ kinds! { BudgetScope { (Fleet) = "fleet", Bot(BotId) = "bot", Chat(ChatId) = "ch
 /// Unit that a budget counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum BudgetUnit {
     /// Tokens of prompts and answers.
     Tokens,
@@ -64,6 +66,7 @@ impl BudgetUnit {
 /// Period after which a budget begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum BudgetPeriod {
     /// Every hour.
     Hour,
@@ -96,6 +99,7 @@ impl BudgetPeriod {
 
 /// A budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BudgetKey {
     /// Scope of the budget.
     #[serde(flatten)]

@@ -44,6 +44,7 @@ impl fmt::Display for DeadLetterId {
 /// Final state of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DeadLetterState {
     /// The turn failed too often, or the handling of the update failed for good.
     Dead,

@@ -10,6 +10,7 @@ use super::time::Timestamp;
 
 /// One decision, with everything that is needed to make it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// The chat.
     pub chat: ChatId,
@@ -46,6 +47,7 @@ pub struct Decision {
 /// recorded so that the decision can be made again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Standing {
     /// First entry that the director saw.
     pub first: Number,
@@ -91,6 +93,7 @@ fn is_zero(number: &u32) -> bool {
 
 /// A turn that a chat waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OpenTurn {
     /// Bot of the turn.
     pub bot: BotId,
@@ -109,6 +112,7 @@ pub struct OpenTurn {
 /// Cause of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Cause {
     /// A transcript entry.
     Entry(Number),
@@ -119,6 +123,7 @@ pub enum Cause {
 /// Verdict of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Verdict {
     /// One or more bots speak.
     Speak,

@@ -102,6 +102,7 @@ impl SendProgress {
 /// States of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum OutboxState {
     /// Waits for limiters, or for the part before this one.
     Queued,

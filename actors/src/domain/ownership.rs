@@ -12,6 +12,7 @@ use super::time::Timestamp;
 /// One start of one process. Numbers rise over the life of the cluster and are never given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Incarnation(pub i64);
 
 impl fmt::Display for Incarnation {
@@ -43,6 +44,7 @@ choices! { NodeRole }
 /// Role of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum NodeRole {
     /// Bots, chats and the HTTP API.
     #[default]
@@ -65,6 +67,7 @@ impl NodeRole {
 /// Stage of a node's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum NodeState {
     /// The node owns its share of bots and chats.
     #[default]

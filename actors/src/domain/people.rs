@@ -94,6 +94,7 @@ impl Rights {
 
 /// Summary of the data that is stored about a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PersonRecord {
     /// Time from which the person's words are not stored.
     pub opted_out_since: Option<Timestamp>,

@@ -96,6 +96,7 @@ keyed! {
 /// Delivery mode: how a bot's updates reach the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DeliveryMode {
     /// The fleet asks Telegram for updates.
     #[default]

@@ -9,6 +9,7 @@ use super::time::Timestamp;
 /// Reason why a bot cannot speak in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Silence {
     /// No node has a token for the bot.
     NoToken,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds since the Unix epoch, on the database's clock. Only a `Clock` port creates the current one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -138,6 +138,7 @@ pub struct Usage {
 /// States of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum TurnState {
     /// The turn waits for its bot.
     Queued,

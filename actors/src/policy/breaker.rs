@@ -34,6 +34,7 @@ keyed! {
 /// The states of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum BreakerState {
     /// Calls go through.
     Closed,

@@ -67,6 +67,7 @@ pub enum Reserve {
 
 /// A budget, for display.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BudgetSnapshot {
     /// Scope, unit and period of the budget.
     #[serde(flatten)]

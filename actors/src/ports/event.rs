@@ -38,6 +38,7 @@ names! { EventKind {
 
 /// Something that happened, for live observers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LiveEvent {
     /// When it happened, on the database's clock.
     pub at: Timestamp,

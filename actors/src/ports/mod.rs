@@ -10,5 +10,6 @@ mod declare;
 pub mod event;
 pub mod llm;
 pub mod metrics;
+pub mod outcomes;
 pub mod store;
 pub mod telegram;

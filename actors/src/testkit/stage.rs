@@ -52,7 +52,8 @@ use crate::policy::ownership::settings::OwnershipSettings;
 use crate::policy::restart::RestartSettings;
 use crate::ports::clock::Clock;
 use crate::ports::llm::LlmProvider;
-use crate::ports::store::{OutcomeCursor, OutcomeRecord, Store, Tenure};
+use crate::ports::outcomes::{OutcomeCursor, OutcomeRecord};
+use crate::ports::store::{Store, Tenure};
 use crate::ports::telegram::{BotApi, WebhookSecret};
 
 /// The time after which an event counts as missing. In paused time it costs nothing.

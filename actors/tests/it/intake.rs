@@ -2,7 +2,8 @@
 
 use botfleet_actors::domain::ids::Number;
 use botfleet_actors::domain::inbox::OutcomeKind;
-use botfleet_actors::ports::store::{OutcomeRecord, Store};
+use botfleet_actors::ports::outcomes::OutcomeRecord;
+use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
 use botfleet_actors::testkit::stage::Scenery;
 

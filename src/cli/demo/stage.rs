@@ -20,11 +20,11 @@ use tokio::sync::broadcast;
 
 use super::DemoArgs;
 use super::story::Story;
-use crate::admin::closing::Server;
-use crate::admin::port::BoundPort;
 use crate::config::manifest::Manifest;
 use crate::config::secret::GivenSecrets;
 use crate::config::settings::Config;
+use crate::http::closing::Server;
+use crate::http::port::BoundPort;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 

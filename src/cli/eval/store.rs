@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use botfleet_actors::domain::commit::operations::Operation;
 use botfleet_actors::domain::ids::{Number, TelegramUserId};
-use botfleet_actors::ports::store::OutcomeCursor;
+use botfleet_actors::ports::outcomes::OutcomeCursor;
 use clap::Args;
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ use botfleet_actors::domain::ids::{
     ChatId, DecisionNumber, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use botfleet_actors::domain::inbox::{OutcomeKind, SentEvent, Source};
-use botfleet_actors::ports::store::{OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn};
+use botfleet_actors::ports::outcomes::{OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn};
 
 use super::text::statements;
 use super::values::{Rows, values};

@@ -5,6 +5,7 @@ use serde::Serialize;
 /// The health of a bot.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "reason")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum BotHealth {
     /// The bot has not heard from Telegram yet.
     Starting,
@@ -29,6 +30,7 @@ impl BotHealth {
 
 /// The state of a bot at one moment.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BotSnapshot {
     /// The bot's name in the manifest.
     pub name: String,

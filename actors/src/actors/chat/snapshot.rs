@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 
 /// The state of a chat at one moment.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ChatSnapshot {
     /// The chat's name in the manifest.
     pub name: String,

@@ -40,6 +40,7 @@ impl std::fmt::Display for Child {
 
 /// A quarantined child, for display.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Quarantined {
     /// Name of the child, as in the manifest: `bot NAME`, `chat NAME` or `provider NAME`.
     pub actor: String,

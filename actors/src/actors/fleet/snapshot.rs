@@ -7,6 +7,7 @@ use crate::actors::node::strangers::StrangeChat;
 
 /// A snapshot of the fleet.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FleetSnapshot {
     /// Number of bots, chats and providers that run.
     pub running: usize,

@@ -12,6 +12,7 @@ const REMEMBERED: usize = 256;
 
 /// A chat that the manifest does not name and that the fleet stays in, since a mistake in the manifest may explain it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StrangeChat {
     /// Telegram's id of the chat.
     pub telegram_id: i64,

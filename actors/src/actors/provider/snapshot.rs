@@ -7,6 +7,7 @@ use crate::policy::breaker::BreakerState;
 
 /// A snapshot of a provider.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProviderSnapshot {
     /// The provider's name in the manifest.
     pub name: String,
@@ -28,6 +29,7 @@ pub struct ProviderSnapshot {
 
 /// A snapshot of one model; counts are since the start.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelSnapshot {
     /// The model's name at the provider.
     pub model: String,
@@ -61,6 +63,7 @@ pub struct ModelSnapshot {
 /// Tells whether a model answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum ModelState {
     /// No call was answered yet, and at most one failed.
     Untried,
@@ -92,6 +95,7 @@ impl ProviderSnapshot {
 /// The states of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum KeyState {
     /// The key is used.
     Usable,
@@ -103,6 +107,7 @@ pub enum KeyState {
 
 /// A snapshot of one key.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct KeySnapshot {
     /// Index of the key in the manifest, from 0.
     pub key: usize,

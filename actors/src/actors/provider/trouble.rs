@@ -15,6 +15,7 @@ const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// A failure, for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LastError {
     /// The provider's words, without keys and without people's words.
     pub reason: String,

@@ -20,7 +20,8 @@ use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Turn, TurnState};
 use crate::ports::archive::DecisionQuery;
-use crate::ports::store::{OutcomeCursor, QueueDepths};
+use crate::ports::outcomes::OutcomeCursor;
+use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, person, plan, sent, start, turn, update,
 };

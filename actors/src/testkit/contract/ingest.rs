@@ -84,6 +84,6 @@ pub async fn a_row_with_an_outcome_at_ingest_is_no_work(home: &dyn Home) {
     scene.commit_all(vec![ingest(bot, scene.epoch, vec![row])]).await;
     assert_eq!(scene.store.depths().await.unwrap().inbox, 0);
     assert!(scene.store.backlog(at(9)).await.unwrap().chats.is_empty());
-    let (lines, _) = scene.store.outcomes(crate::ports::store::OutcomeCursor::default(), 9).await.unwrap();
+    let (lines, _) = scene.store.outcomes(crate::ports::outcomes::OutcomeCursor::default(), 9).await.unwrap();
     assert_eq!((lines[0].outcome.as_str(), lines[0].reason.as_deref()), ("ignored", Some("no chat of the fleet")));
 }

@@ -7,7 +7,8 @@ use crate::domain::decision::Cause;
 use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId, TelegramUserId};
 use crate::domain::outbox::OutboxState;
 use crate::domain::turn::TurnState;
-use crate::ports::store::{OutcomeCursor, OutcomeRecord, QueueDepths};
+use crate::ports::outcomes::{OutcomeCursor, OutcomeRecord};
+use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{advance, at, decision, ingest, sent, start, turn, update};
 
 claims! {

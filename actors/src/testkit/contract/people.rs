@@ -14,7 +14,7 @@ use crate::domain::people::{FORGOTTEN, OPTED_OUT, Right, SetRight, TOMBSTONE};
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::{Act, TurnState};
 use crate::ports::archive::DecisionQuery;
-use crate::ports::store::OutcomeCursor;
+use crate::ports::outcomes::OutcomeCursor;
 use crate::testkit::rows::{
     advance, appended, at, claim, decision, entry, finish, ingest, message, plan, sent, start, turn, update,
 };

@@ -15,7 +15,8 @@ use crate::domain::ids::{BotId, Epoch, OutboxId};
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use crate::domain::turn::TurnState;
 use crate::ports::cluster::Cluster;
-use crate::ports::store::{OutcomeCursor, Store};
+use crate::ports::outcomes::OutcomeCursor;
+use crate::ports::store::Store;
 
 /// The memory of the judgement.
 #[derive(Default)]

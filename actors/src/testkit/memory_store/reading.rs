@@ -19,9 +19,8 @@ use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnState};
-use crate::ports::store::{
-    Backlog, ChatMemory, OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn, QueueDepths, QueuedTalk,
-};
+use crate::ports::outcomes::{OutcomeCursor, OutcomeMessage, OutcomeRecord, OutcomeTurn};
+use crate::ports::store::{Backlog, ChatMemory, QueueDepths, QueuedTalk};
 
 impl State {
     pub(super) fn chat_memory(&self, chat: ChatId, recent: usize) -> ChatMemory {

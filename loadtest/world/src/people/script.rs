@@ -433,7 +433,7 @@ mod tests {
         let mut own = 0;
         for chat in [-1001, -1002, -1003] {
             let of_chat: Vec<_> = script.iter().filter(|action| action.chat == chat).collect();
-            let moments = of_chat.windows(2).filter(|pair| pair[1].after - pair[0].after < Duration::from_secs(8));
+            let moments = of_chat.windows(2).filter(|pair| pair[1].after < pair[0].after + Duration::from_secs(8));
             own += moments.filter(|pair| pair[0].person == pair[1].person).count();
         }
         // Stories go on, and who comes back may have left a moment ago.

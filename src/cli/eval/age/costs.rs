@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use botfleet_actors::domain::ids::{BotId, DecisionNumber, MessageId, Number, OutboxId, TelegramUserId, TurnId};
 use botfleet_actors::domain::transcript::{EntryKey, EntryKind};
 use botfleet_actors::ports::archive::DecisionQuery;
-use botfleet_actors::ports::store::OutcomeCursor;
+use botfleet_actors::ports::outcomes::OutcomeCursor;
 
 use super::{KEPT, Measured};
 use crate::cli::eval::life::Life;

@@ -1,0 +1,118 @@
+//! Answers: one JSON value, lines of them, or events. Layer `api`.
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::operate::failure::{Code, Failure};
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON value.
+    Json,
+    /// A JSON value a line, as long as there are more.
+    Lines,
+    /// Server-sent events, each with a JSON value, until the client leaves or the node stops.
+    Events,
+}
+
+impl Form {
+    /// Returns the media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Lines => "application/x-ndjson",
+            Self::Events => "text/event-stream",
+        }
+    }
+}
+
+/// An answer, written.
+pub enum Written {
+    /// One JSON value.
+    Json(Vec<u8>),
+    /// Lines, in pieces.
+    Lines(BoxStream<'static, Result<Vec<u8>, Failure>>),
+    /// Events.
+    Events(BoxStream<'static, NamedEvent>),
+}
+
+/// An event with its name.
+#[derive(Clone, Debug)]
+pub struct NamedEvent {
+    /// The name: letters, without a line break.
+    pub name: String,
+    /// The data: JSON.
+    pub data: String,
+}
+
+/// The answer of a route.
+pub trait Answer: Send {
+    /// The value, or the value of each line or event.
+    type Item: Serialize + ToSchema;
+    /// The form.
+    const FORM: Form;
+
+    /// Writes the answer.
+    ///
+    /// # Errors
+    /// `Unreadable` when a value cannot be written as JSON.
+    fn written(self) -> Result<Written, Failure>;
+}
+
+/// One JSON value.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize + ToSchema + Send> Answer for Json<T> {
+    type Item = T;
+    const FORM: Form = Form::Json;
+
+    fn written(self) -> Result<Written, Failure> {
+        serde_json::to_vec(&self.0).map(Written::Json).map_err(|error| unwritable(&error))
+    }
+}
+
+/// A JSON value a line, in pages.
+pub struct Lines<T>(pub BoxStream<'static, Result<Vec<T>, Failure>>);
+
+impl<T: Serialize + ToSchema + Send + 'static> Answer for Lines<T> {
+    type Item = T;
+    const FORM: Form = Form::Lines;
+
+    fn written(self) -> Result<Written, Failure> {
+        let write = |page: Result<Vec<T>, Failure>| {
+            let mut lines = Vec::new();
+            for value in page? {
+                serde_json::to_writer(&mut lines, &value).map_err(|error| unwritable(&error))?;
+                lines.push(b'\n');
+            }
+            Ok(lines)
+        };
+        Ok(Written::Lines(self.0.map(write).boxed()))
+    }
+}
+
+/// Events with a JSON value each.
+pub struct Events<T>(pub BoxStream<'static, (String, T)>);
+
+impl<T: Serialize + ToSchema + Send + 'static> Answer for Events<T> {
+    type Item = T;
+    const FORM: Form = Form::Events;
+
+    fn written(self) -> Result<Written, Failure> {
+        let write = |(name, value): (String, T)| async move {
+            // The name may come from another version; a line break in it would end the field.
+            let name = name.chars().filter(|c| !c.is_control()).collect();
+            serde_json::to_string(&value).ok().map(|data| NamedEvent { name, data })
+        };
+        Ok(Written::Events(self.0.filter_map(write).boxed()))
+    }
+}
+
+fn unwritable(error: &serde_json::Error) -> Failure {
+    tracing::error!(%error, "an answer could not be written");
+    Failure::new(Code::Unreadable, "the answer could not be written; the log of the node says why")
+}

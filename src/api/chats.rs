@@ -1,0 +1,89 @@
+//! Chats: why bots spoke there. Layer `api`.
+
+use botfleet_actors::domain::ids::{DecisionNumber, MessageId, Number};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::Json;
+use super::route::{Call, Example, Method, Nothing, Route};
+use crate::operate::chats::{About, DecisionsAsked};
+use crate::operate::failure::{Code, Failure};
+use crate::operate::grant::Granted;
+use crate::operate::operator::Operator;
+use crate::operate::permission::{ReadDecisions, ReadTexts};
+use crate::runtime::reasons::DecisionView;
+
+/// The chat of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+pub struct ChatCalled {
+    /// Name in the manifest, id in the store, or Telegram's id.
+    pub chat: String,
+}
+
+/// Selects decisions, and says how much of them to tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecisionFilter {
+    /// The entry of the transcript that they are about.
+    pub entry: Option<i64>,
+    /// Telegram's id of the message that they are about.
+    pub message: Option<i64>,
+    /// Decisions before this one.
+    pub before: Option<i64>,
+    /// Most decisions, 1 to 200; 20 when absent.
+    pub limit: Option<usize>,
+    /// Adds the turns with their messages' fates.
+    pub turns: bool,
+    /// Adds the beginnings of the messages, for whoever has the permission `messages:read`.
+    pub text: bool,
+}
+
+/// A page of decisions, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DecisionList {
+    /// The decisions.
+    pub decisions: Vec<DecisionView>,
+    /// The value of `before` for the next page; null on the last page.
+    pub next: Option<DecisionNumber>,
+}
+
+/// GET /api/v1/chats/{chat}/decisions.
+pub struct Decisions;
+
+impl Route for Decisions {
+    const NAME: &'static str = "list_decisions";
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/api/v1/chats/{chat}/decisions";
+    const SUMMARY: &'static str = "Explains why bots spoke or kept silent, newest first.";
+    const PROBLEMS: &'static [Code] = &[Code::UnknownChat, Code::UnknownMessage, Code::OutOfReach, Code::Unavailable];
+    const EXAMPLE: Example = Example {
+        address: "/api/v1/chats/lounge/decisions?limit=1&turns=true",
+        body: "",
+        answer: r#"{"decisions":[],"next":null}"#,
+    };
+    type Permission = ReadDecisions;
+    type Path = ChatCalled;
+    type Query = DecisionFilter;
+    type Body = Nothing;
+    type Answer = Json<DecisionList>;
+
+    async fn act(
+        operator: &Operator,
+        by: Granted<ReadDecisions>,
+        call: Call<Self>,
+    ) -> Result<Json<DecisionList>, Failure> {
+        let DecisionFilter { entry, message, before, limit, turns, text } = call.query;
+        let about = match (entry, message) {
+            (Some(_), Some(_)) => {
+                let detail = "entry and message name the same thing: give one of them";
+                return Err(Failure::new(Code::BadRequest, detail));
+            }
+            (Some(entry), None) => Some(About::Entry(Number(entry))),
+            (None, message) => message.map(|message| About::Message(MessageId(message))),
+        };
+        let texts = text.then(|| by.principal().grant::<ReadTexts>()).transpose()?;
+        let asked = DecisionsAsked { about, before: before.map(DecisionNumber), limit, turns };
+        let page = operator.decisions(&by, texts.as_ref(), &call.path.chat, asked).await?;
+        Ok(Json(DecisionList { decisions: page.decisions, next: page.next }))
+    }
+}

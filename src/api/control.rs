@@ -1,0 +1,210 @@
+//! Stops, releases and ends of pauses. Layer `api`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answer::Json;
+use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
+use crate::operate::control::Part;
+use crate::operate::failure::{Code, Failure};
+use crate::operate::grant::Granted;
+use crate::operate::operator::Operator;
+use crate::operate::permission;
+
+/// Codes of an order to a bot or chat.
+const PROBLEMS: &[Code] = &[Code::UnknownName, Code::OutOfReach, Code::WrongType, Code::Unavailable];
+
+/// The part to stop or start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "scope", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Scope {
+    /// The whole fleet.
+    Fleet,
+    /// A chat.
+    Chat {
+        /// Name in the manifest.
+        name: String,
+    },
+    /// A bot.
+    Bot {
+        /// Name in the manifest.
+        name: String,
+    },
+}
+
+impl Body for Scope {
+    const NEED: Need = Need::Required;
+}
+
+impl Scope {
+    fn part(&self) -> Part<'_> {
+        match self {
+            Self::Fleet => Part::Fleet,
+            Self::Chat { name } => Part::Chat(name),
+            Self::Bot { name } => Part::Bot(name),
+        }
+    }
+}
+
+/// The state after the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stopped {
+    /// Set when the part is stopped.
+    pub stopped: bool,
+}
+
+/// POST /api/v1/control/stop.
+pub struct Stop;
+
+impl Route for Stop {
+    const NAME: &'static str = "stop";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/control/stop";
+    const SUMMARY: &'static str = "Stops the fleet, a chat or a bot.";
+    const MORE: &'static str =
+        "Only a message that is being sent already still goes out. Work that waits stays in the store.";
+    const PROBLEMS: &'static [Code] = PROBLEMS;
+    const EXAMPLE: Example = Example {
+        address: "/api/v1/control/stop",
+        body: r#"{"scope":"chat","name":"lounge"}"#,
+        answer: r#"{"stopped":true}"#,
+    };
+    type Permission = permission::Stop;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Scope;
+    type Answer = Json<Stopped>;
+
+    async fn act(
+        operator: &Operator,
+        by: Granted<permission::Stop>,
+        call: Call<Self>,
+    ) -> Result<Json<Stopped>, Failure> {
+        operator.set_stop(&by, call.body.part(), true).await?;
+        Ok(Json(Stopped { stopped: true }))
+    }
+}
+
+/// POST /api/v1/control/start.
+pub struct Start;
+
+impl Route for Start {
+    const NAME: &'static str = "start";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/control/start";
+    const SUMMARY: &'static str = "Lifts a stop.";
+    const PROBLEMS: &'static [Code] = PROBLEMS;
+    const EXAMPLE: Example =
+        Example { address: "/api/v1/control/start", body: r#"{"scope":"fleet"}"#, answer: r#"{"stopped":false}"# };
+    type Permission = permission::Stop;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Scope;
+    type Answer = Json<Stopped>;
+
+    async fn act(
+        operator: &Operator,
+        by: Granted<permission::Stop>,
+        call: Call<Self>,
+    ) -> Result<Json<Stopped>, Failure> {
+        operator.set_stop(&by, call.body.part(), false).await?;
+        Ok(Json(Stopped { stopped: false }))
+    }
+}
+
+/// The actor to release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Releasable {
+    /// The actor, as GET /api/v1/fleet shows it under `quarantined`.
+    pub actor: String,
+}
+
+impl Body for Releasable {
+    const NEED: Need = Need::Required;
+}
+
+/// The released actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Released {
+    /// The actor.
+    pub released: String,
+}
+
+/// POST /api/v1/control/release.
+pub struct Release;
+
+impl Route for Release {
+    const NAME: &'static str = "release";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/control/release";
+    const SUMMARY: &'static str = "Lets an actor run again that failed too often.";
+    const PROBLEMS: &'static [Code] = &[Code::NotQuarantined, Code::Elsewhere, Code::OutOfReach, Code::WrongType];
+    const EXAMPLE: Example = Example {
+        address: "/api/v1/control/release",
+        body: r#"{"actor":"bot Ada"}"#,
+        answer: r#"{"released":"bot Ada"}"#,
+    };
+    type Permission = permission::Release;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Releasable;
+    type Answer = Json<Released>;
+
+    async fn act(
+        operator: &Operator,
+        by: Granted<permission::Release>,
+        call: Call<Self>,
+    ) -> Result<Json<Released>, Failure> {
+        operator.release(&by, &call.body.actor).await?;
+        Ok(Json(Released { released: call.body.actor }))
+    }
+}
+
+/// The bot whose pauses end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Paused {
+    /// Name in the manifest.
+    pub bot: String,
+}
+
+impl Body for Paused {
+    const NEED: Need = Need::Required;
+}
+
+/// The bot whose pauses ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Lifted {
+    /// Name in the manifest.
+    pub lifted: String,
+}
+
+/// POST /api/v1/control/lift-pauses.
+pub struct LiftPauses;
+
+impl Route for LiftPauses {
+    const NAME: &'static str = "lift_pauses";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/control/lift-pauses";
+    const SUMMARY: &'static str = "Ends the pauses that Telegram asked a bot for.";
+    const MORE: &'static str = "Telegram may ask for longer ones when the bot goes on too early.";
+    const PROBLEMS: &'static [Code] =
+        &[Code::UnknownName, Code::Elsewhere, Code::Conflict, Code::OutOfReach, Code::WrongType, Code::Unavailable];
+    const EXAMPLE: Example =
+        Example { address: "/api/v1/control/lift-pauses", body: r#"{"bot":"Ada"}"#, answer: r#"{"lifted":"Ada"}"# };
+    type Permission = permission::Release;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Paused;
+    type Answer = Json<Lifted>;
+
+    async fn act(
+        operator: &Operator,
+        by: Granted<permission::Release>,
+        call: Call<Self>,
+    ) -> Result<Json<Lifted>, Failure> {
+        operator.lift_pauses(&by, &call.body.bot).await?;
+        Ok(Json(Lifted { lifted: call.body.bot }))
+    }
+}

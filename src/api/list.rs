@@ -1,0 +1,102 @@
+//! The list of routes. Layer `api`.
+
+use super::route::Route;
+use super::{bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, style};
+
+/// Does something with each route of the list.
+pub trait Visitor {
+    /// Takes a route.
+    fn visit<R: Route>(&mut self);
+}
+
+/// Shows a visitor every route of the API, by resource.
+pub fn each(visitor: &mut impl Visitor) {
+    visitor.visit::<fleet::Get>();
+    visitor.visit::<events::Watch>();
+    visitor.visit::<outcomes::List>();
+    visitor.visit::<style::Get>();
+    visitor.visit::<roster::Replace>();
+    visitor.visit::<control::Stop>();
+    visitor.visit::<control::Start>();
+    visitor.visit::<control::Release>();
+    visitor.visit::<control::LiftPauses>();
+    visitor.visit::<bots::SetDelivery>();
+    visitor.visit::<chats::Decisions>();
+    visitor.visit::<people::Get>();
+    visitor.visit::<people::Forget>();
+    visitor.visit::<people::OptOut>();
+    visitor.visit::<people::OptIn>();
+    visitor.visit::<dead_letters::List>();
+    visitor.visit::<dead_letters::Redeliver>();
+    visitor.visit::<cluster::Get>();
+    visitor.visit::<cluster::Drain>();
+    visitor.visit::<cluster::Rebalance>();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::super::address::address;
+    use super::super::route::{Method, Need};
+    use super::*;
+    use crate::api::route::Body;
+
+    /// Checks each route's example against its types.
+    #[derive(Default)]
+    struct Examples {
+        names: BTreeSet<&'static str>,
+        places: BTreeSet<(&'static str, &'static str)>,
+    }
+
+    impl Visitor for Examples {
+        fn visit<R: Route>(&mut self) {
+            let name = R::NAME;
+            assert!(self.names.insert(name), "{name} stands twice");
+            assert!(self.places.insert((R::METHOD.as_str(), R::PATH)), "{name}: its place is taken");
+            assert!(R::PATH.starts_with("/api/v1/"), "{name}");
+            assert!(R::SUMMARY.ends_with('.') && R::SUMMARY.len() < 100, "{name}: {}", R::SUMMARY);
+            let need = <R::Body as Body>::NEED;
+            assert!(R::METHOD != Method::Get || need == Need::Absent, "{name}: nothing is sent with a GET");
+            let body = if R::EXAMPLE.body.is_empty() { "{}" } else { R::EXAMPLE.body };
+            let parsed: Result<R::Body, _> = serde_json::from_str(body);
+            assert!(
+                parsed.is_ok() || need == Need::Required && R::EXAMPLE.body.is_empty(),
+                "{name}: {:?}",
+                parsed.err()
+            );
+            assert_eq!(R::EXAMPLE.body.is_empty(), need == Need::Absent, "{name} has a body, or none");
+            let answer: Result<Value, _> = serde_json::from_str(R::EXAMPLE.answer);
+            assert!(answer.is_ok(), "{name}: {:?}", answer.err());
+            let (path, filters) = R::EXAMPLE.address.split_once('?').unwrap_or((R::EXAMPLE.address, ""));
+            let names = |template: &str| template.split('/').map(str::to_owned).collect::<Vec<_>>();
+            let (template, path) = (names(R::PATH), names(path));
+            assert_eq!(template.len(), path.len(), "{name}");
+            let mut given = Vec::new();
+            for (part, value) in template.iter().zip(&path) {
+                match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                    Some(key) => given.push(format!("{key}={value}")),
+                    None => assert_eq!(part, value, "{name}"),
+                }
+            }
+            let given: R::Path = read(&given.join("&"));
+            let query: R::Query = read(filters);
+            assert_eq!(address::<R>(&given, &query), R::EXAMPLE.address, "{name}");
+        }
+    }
+
+    /// Reads names or filters as the edge does.
+    fn read<T: serde::de::DeserializeOwned>(filters: &str) -> T {
+        let uri = format!("/?{filters}").parse().expect("an address");
+        axum::extract::Query::try_from_uri(&uri).expect("they are read").0
+    }
+
+    #[test]
+    fn each_route_has_a_name_a_place_and_an_example_that_its_types_read() {
+        let mut examples = Examples::default();
+        each(&mut examples);
+        assert!(examples.names.len() >= 20);
+    }
+}

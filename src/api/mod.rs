@@ -1,0 +1,32 @@
+//! The HTTP API as data: one list of routes, each with its types, its permission and its operation. Layer `api`.
+//!
+//! No web framework is named here. From the list come the router ([`crate::http`]), the OpenAPI document, docs/API.md, the
+//! page at /docs, and the typed client of the CLI.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `route` | what a route tells about itself |
+//! | `answer` | answers: one JSON value, lines of them, or events |
+//! | `list` | the list of routes |
+//! | `address` | a route's address for given names and filters |
+//! | `openapi`, `reference`, `page` | the documents made of the list |
+//! | the others | routes, one file a resource |
+
+pub mod address;
+pub mod answer;
+pub mod bots;
+pub mod chats;
+pub mod cluster;
+pub mod control;
+pub mod dead_letters;
+pub mod events;
+pub mod fleet;
+pub mod list;
+pub mod openapi;
+pub mod outcomes;
+pub mod page;
+pub mod people;
+pub mod reference;
+pub mod roster;
+pub mod route;
+pub mod style;

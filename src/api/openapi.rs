@@ -1,0 +1,212 @@
+//! The OpenAPI document of the list of routes. Layer `api`.
+//!
+//! # Source
+//! OpenAPI 3.1.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use serde_json::{Value, json};
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
+};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use super::answer::{Answer, Form};
+use super::list::{Visitor, each};
+use super::route::{Body, Method, Need, Route};
+use crate::operate::failure::Code;
+use crate::operate::permission::Permission;
+
+/// Codes that every route may answer.
+pub(super) const COMMON: &[Code] =
+    &[Code::BadRequest, Code::Forbidden, Code::ForeignHost, Code::ForeignOrigin, Code::WrongMethod, Code::Unreadable];
+
+/// The name of the schema of problems.
+const PROBLEM: &str = "Problem";
+
+/// A refused or failed request.
+///
+/// # Source
+/// RFC 9457.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "tells the schema alone; the edge writes the members")]
+struct Problem {
+    /// `about:blank`.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// The stable code.
+    code: String,
+    /// The reason, for people.
+    detail: String,
+}
+
+/// Makes the document.
+pub fn document() -> OpenApi {
+    let mut made = Made::default();
+    each(&mut made);
+    made.schemas.insert(PROBLEM.to_owned(), Problem::schema());
+    let mut components = Components::new();
+    components.schemas = made.schemas;
+    let mut info = Info::new("botfleet", env!("CARGO_PKG_VERSION"));
+    info.description = Some("Steers and watches a fleet of Telegram bots.".to_owned());
+    OpenApiBuilder::new().info(info).paths(made.paths).components(Some(components)).build()
+}
+
+/// Returns the document as it is committed and served.
+pub fn text() -> String {
+    let document = serde_json::to_value(document()).unwrap_or_default();
+    format!("{document:#}\n")
+}
+
+#[derive(Default)]
+struct Made {
+    paths: Paths,
+    schemas: BTreeMap<String, RefOr<Schema>>,
+}
+
+impl Visitor for Made {
+    fn visit<R: Route>(&mut self) {
+        let method = match R::METHOD {
+            Method::Get => HttpMethod::Get,
+            Method::Post => HttpMethod::Post,
+            Method::Put => HttpMethod::Put,
+        };
+        let operation = self.operation::<R>();
+        match self.paths.paths.entry(R::PATH.to_owned()) {
+            Entry::Vacant(place) => drop(place.insert(PathItem::new(method, operation))),
+            Entry::Occupied(mut place) => place.get_mut().merge_operations(PathItem::new(method, operation)),
+        }
+    }
+}
+
+impl Made {
+    fn operation<R: Route>(&mut self) -> Operation {
+        let permission = <R::Permission as Permission>::NAME;
+        let least = <R::Permission as Permission>::ROLE;
+        let more = if R::MORE.is_empty() { String::new() } else { format!("{}\n\n", R::MORE) };
+        let mut operation = OperationBuilder::new()
+            .tag(resource(R::PATH))
+            .operation_id(Some(R::NAME))
+            .summary(Some(R::SUMMARY))
+            .description(Some(format!("{more}Takes the permission `{permission}`, which the role `{least}` has.")));
+        let names = <R::Path as IntoParams>::into_params(|| Some(ParameterIn::Path));
+        let filters = <R::Query as IntoParams>::into_params(|| Some(ParameterIn::Query));
+        for parameter in names.into_iter().chain(filters.into_iter().map(optional)) {
+            operation = operation.parameter(parameter);
+        }
+        let need = <R::Body as Body>::NEED;
+        if need != Need::Absent {
+            let schema = self.reference::<R::Body>();
+            let content = ContentBuilder::new().schema(Some(schema)).example(Some(example(R::EXAMPLE.body))).build();
+            let required = if need == Need::Required { Required::True } else { Required::False };
+            let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build();
+            operation = operation.request_body(Some(body));
+        }
+        let form = <R::Answer as Answer>::FORM;
+        let schema = self.reference::<<R::Answer as Answer>::Item>();
+        let content = ContentBuilder::new().schema(Some(schema)).example(Some(example(R::EXAMPLE.answer))).build();
+        let means = match form {
+            Form::Json => "Done.",
+            Form::Lines => "A JSON value a line.",
+            Form::Events => "Server-sent events; each has a JSON value as its data.",
+        };
+        let done = ResponseBuilder::new().description(means).content(form.media_type(), content).build();
+        operation = operation.response("200", done);
+        for (status, codes) in problems::<R>() {
+            let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.remedy())).collect();
+            let schema = RefOr::<Schema>::Ref(Ref::from_schema_name(PROBLEM));
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let response = ResponseBuilder::new()
+                .description(codes.join("\n\n"))
+                .content("application/problem+json", content)
+                .build();
+            operation = operation.response(status.to_string(), response);
+        }
+        operation.build()
+    }
+
+    /// Returns a reference to the schema of `T`, which the document then holds, with all that it names.
+    fn reference<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let mut named = Vec::new();
+        T::schemas(&mut named);
+        named.push((T::name().into_owned(), T::schema()));
+        self.schemas.extend(named);
+        RefOr::Ref(Ref::from_schema_name(T::name()))
+    }
+}
+
+/// Returns the statuses of a route's problems, with their codes.
+pub(super) fn problems<R: Route>() -> BTreeMap<u16, Vec<Code>> {
+    let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in COMMON.iter().chain(R::PROBLEMS) {
+        let codes = problems.entry(code.status()).or_default();
+        if !codes.contains(code) {
+            codes.push(*code);
+        }
+    }
+    problems
+}
+
+/// Returns the resource that a path belongs to.
+pub(super) fn resource(path: &'static str) -> &'static str {
+    path.split('/').nth(3).unwrap_or("api")
+}
+
+/// Filters are never required, whatever their type's derive says of a plain value with a default.
+fn optional(mut parameter: Parameter) -> Parameter {
+    parameter.required = Required::False;
+    parameter
+}
+
+fn example(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_that_is_named_is_there() {
+        let text = text();
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        for part in text.split("#/components/schemas/").skip(1) {
+            let name = part.split('"').next().unwrap_or_default();
+            assert!(document["components"]["schemas"][name].is_object(), "{name} is named and missing");
+        }
+        assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    }
+
+    #[test]
+    fn no_two_types_share_a_name() {
+        #[derive(Default)]
+        struct Names(BTreeMap<String, Value>);
+        impl Names {
+            fn add<T: ToSchema>(&mut self, at: &str) {
+                let mut named = Vec::new();
+                T::schemas(&mut named);
+                named.push((T::name().into_owned(), T::schema()));
+                for (name, schema) in named {
+                    let schema = serde_json::to_value(schema).expect("a schema is JSON");
+                    let before = self.0.entry(name.clone()).or_insert_with(|| schema.clone());
+                    assert_eq!(before, &schema, "{at}: two types are called {name}");
+                }
+            }
+        }
+        impl Visitor for Names {
+            fn visit<R: Route>(&mut self) {
+                self.add::<R::Body>(R::NAME);
+                self.add::<<R::Answer as Answer>::Item>(R::NAME);
+            }
+        }
+        each(&mut Names::default());
+    }
+}

@@ -1,0 +1,84 @@
+//! The reference of the API for people, docs/API.md, made of the list of routes. Layer `api`.
+
+use std::fmt::Write as _;
+
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use super::answer::Answer;
+use super::list::{Visitor, each};
+use super::openapi::{COMMON, resource};
+use super::route::Route;
+use crate::operate::failure::Code;
+use crate::operate::permission::{ALL, Permission};
+use crate::operate::principal::Role;
+
+/// Makes the page.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# The HTTP API\n\n\
+         Made from the code; `docs/openapi.json` is the same for machines. A node serves it at `server.listen`, and this page\n\
+         at `/docs`. Bodies and answers are JSON, refusals `application/problem+json` with a stable `code`.\n",
+    );
+    let mut routes = Routes::default();
+    each(&mut routes);
+    text.push_str("\n## Routes\n\n| route | what it does | permission |\n|---|---|---|\n");
+    text.push_str(&routes.table);
+    text.push_str(&routes.text);
+    text.push_str("\n## Permissions\n\n| permission | viewer | operator | admin | allows |\n|---|---|---|---|---|\n");
+    for (name, least, allows) in ALL {
+        let has = |role: Role| if role >= *least { "yes" } else { "" };
+        let [viewer, operator, admin] = [Role::Viewer, Role::Operator, Role::Admin].map(has);
+        let _ = writeln!(text, "| `{name}` | {viewer} | {operator} | {admin} | {allows} |");
+    }
+    text.push_str("\n## Codes\n\n| code | status | what to do |\n|---|---|---|\n");
+    for code in Code::ALL {
+        let _ = writeln!(text, "| `{code}` | {} | {} |", code.status(), code.remedy());
+    }
+    let every: Vec<String> = COMMON.iter().map(|code| format!("`{code}`")).collect();
+    let _ = writeln!(text, "\nEvery route may answer {}.", every.join(", "));
+    text
+}
+
+#[derive(Default)]
+struct Routes {
+    table: String,
+    text: String,
+    resource: &'static str,
+}
+
+impl Visitor for Routes {
+    fn visit<R: Route>(&mut self) {
+        let (method, path, permission) = (R::METHOD.as_str(), R::PATH, <R::Permission as Permission>::NAME);
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.table, "| [`{method} {path}`](#{}) | {} | `{permission}` |", R::NAME, R::SUMMARY);
+        if resource(path) != self.resource {
+            self.resource = resource(path);
+            let _ = writeln!(self.text, "\n## {}", self.resource);
+        }
+        let _ = writeln!(self.text, "\n### {}\n\n`{method} {path}`: {}", R::NAME, R::SUMMARY);
+        if !R::MORE.is_empty() {
+            let _ = writeln!(self.text, "{}", R::MORE);
+        }
+        let names = <R::Path as IntoParams>::into_params(|| Some(ParameterIn::Path));
+        let filters = <R::Query as IntoParams>::into_params(|| Some(ParameterIn::Query));
+        let mut told = String::new();
+        for Parameter { name, parameter_in, description, .. } in names.into_iter().chain(filters) {
+            let place = if parameter_in == ParameterIn::Path { "path" } else { "query" };
+            let description = description.unwrap_or_default();
+            let _ = writeln!(told, "| `{name}` | {place} | {} |", description.replace('\n', " "));
+        }
+        if !told.is_empty() {
+            let _ = write!(self.text, "\n| parameter | in | meaning |\n|---|---|---|\n{told}");
+        }
+        let form = <R::Answer as Answer>::FORM.media_type();
+        let _ = writeln!(self.text, "\n```text\n{method} {}", R::EXAMPLE.address);
+        if !R::EXAMPLE.body.is_empty() {
+            let _ = writeln!(self.text, "{}", R::EXAMPLE.body);
+        }
+        let _ = writeln!(self.text, "\n200 {form}\n{}\n```", R::EXAMPLE.answer);
+        let own: Vec<String> = R::PROBLEMS.iter().map(|code| format!("`{code}`")).collect();
+        let problems = if own.is_empty() { String::new() } else { format!(" Problems: {}.", own.join(", ")) };
+        let _ = writeln!(self.text, "\nTakes `{permission}`.{problems}");
+    }
+}

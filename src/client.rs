@@ -1,0 +1,141 @@
+//! The typed client of the API: one call for each route of the list. Layer `client`.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::address::address;
+use crate::api::answer::Answer;
+use crate::api::route::{Body, Call, Method, Need, Route};
+
+/// Most time for an answer, since an order waits for the store.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Largest answer.
+const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The address cannot be reached.
+    #[error("cannot reach {address} (is the fleet running? name its address with --api)")]
+    Unreachable {
+        /// The address.
+        address: String,
+        /// The error.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// The answer does not come, or breaks off.
+    #[error("the fleet does not answer in time, or its answer breaks off")]
+    Unanswered(#[source] reqwest::Error),
+    /// The fleet refuses.
+    #[error("{detail} ({status} {code})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The stable code.
+        code: String,
+        /// The reason.
+        detail: String,
+    },
+    /// The answer is of another program, or of a version that this one does not know.
+    #[error("the answer is not the fleet's: {0}")]
+    Foreign(String),
+}
+
+/// The members of a problem that people are told.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    code: String,
+    detail: String,
+}
+
+/// Calls the API of one node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Client {
+    /// Creates a client for the address of a node: host and port, with or without a scheme.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(address: &str) -> Result<Self, CallError> {
+        static TLS: Once = Once::new();
+        TLS.call_once(|| {
+            // Fails when a library has installed one already, which serves as well.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER_WITHIN)
+            .build()
+            .map_err(CallError::Unanswered)?;
+        let address = address.trim_end_matches('/');
+        let base = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        Ok(Self { http, base })
+    }
+
+    /// Calls a route.
+    ///
+    /// # Errors
+    /// The reason why there is no result; a refusal holds the fleet's own words.
+    pub async fn call<R: Route>(&self, call: Call<R>) -> Result<<R::Answer as Answer>::Item, CallError>
+    where
+        <R::Answer as Answer>::Item: DeserializeOwned,
+    {
+        let url = format!("{}{}", self.base, address::<R>(&call.path, &call.query));
+        let mut request = match R::METHOD {
+            Method::Get => self.http.get(url),
+            Method::Post => self.http.post(url),
+            Method::Put => self.http.put(url),
+        };
+        if <R::Body as Body>::NEED != Need::Absent {
+            request = request.json(&call.body);
+        }
+        let (status, body) = self.answer(request).await?;
+        if !(200..300).contains(&status) {
+            let Problem { code, detail } = serde_json::from_slice(&body).unwrap_or_default();
+            let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
+            return Err(CallError::Refused { status, code: or(code, "unknown"), detail: or(detail, "no detail") });
+        }
+        serde_json::from_slice(&body).map_err(|error| CallError::Foreign(error.to_string()))
+    }
+
+    /// Returns the status and body of what is at a path outside the list: health and metrics.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub async fn look(&self, path: &str) -> Result<(u16, String), CallError> {
+        let (status, body) = self.answer(self.http.get(format!("{}{path}", self.base))).await?;
+        let body = String::from_utf8(body).map_err(|error| CallError::Foreign(error.to_string()))?;
+        Ok((status, body))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), CallError> {
+        let failed = |cause: reqwest::Error| {
+            if cause.is_connect() {
+                CallError::Unreachable { address: self.base.clone(), cause }
+            } else {
+                CallError::Unanswered(cause)
+            }
+        };
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(CallError::Unanswered)? {
+            if body.len() + chunk.len() > ANSWER_MAX_BYTES {
+                return Err(CallError::Foreign(format!("it is longer than {ANSWER_MAX_BYTES} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status, body))
+    }
+}

@@ -1,0 +1,16 @@
+//! State that the handlers share. Layer `http`.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::operate::operator::Operator;
+use crate::runtime::fleet::RunningFleet;
+
+/// State that the handlers share.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) fleet: Arc<RunningFleet>,
+    pub(super) operator: Operator,
+    pub(super) metrics: PrometheusHandle,
+}

@@ -1,0 +1,29 @@
+//! The HTTP edge: mounts the API's routes, and serves health, metrics and webhooks. Layer `http`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `server` | the routers and servers |
+//! | `mount` | a route of the list, mounted: permission, path, filters, body, answer |
+//! | `problem` | failures as answers |
+//! | `guard` | which hosts and origins are served |
+//! | `health` | health and metrics, which need no permission |
+//! | `documents` | the OpenAPI document and the page made of it |
+//! | `measured` | metrics of requests |
+//! | `closing`, `port` | servers and their ports |
+//! | `webhook` | the receiver of updates, on a port of its own |
+//!
+//! The API has no sign-in yet. It therefore answers only to names of this machine and to those in `server.hosts`, and
+//! `guard` refuses requests that a web page could have made a browser send. Whoever gets through is the principal on the
+//! machine itself. The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
+
+pub mod closing;
+mod documents;
+mod edge;
+mod guard;
+mod health;
+mod measured;
+mod mount;
+pub mod port;
+mod problem;
+pub mod server;
+pub mod webhook;

@@ -1,0 +1,56 @@
+//! Failures as answers: `application/problem+json`. Layer `http`.
+//!
+//! # Source
+//! RFC 9457.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::operate::failure::{Code, Failure};
+
+/// Seconds after which a client should ask again, sent with a 503.
+const RETRY_AFTER: &str = "1";
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "code": self.code.as_str(),
+            "detail": self.detail,
+        });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (status, kind, body.to_string()).into_response();
+        if self.code == Code::Unavailable {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_go_better_later_tells_when_to_ask_again() {
+        let answer = |code| Failure::new(code, "why").into_response();
+        let away = answer(Code::Unavailable);
+        assert_eq!((away.status().as_u16(), away.headers().contains_key(header::RETRY_AFTER)), (503, true));
+        let unfit = answer(Code::Unreadable);
+        assert_eq!((unfit.status().as_u16(), unfit.headers().contains_key(header::RETRY_AFTER)), (500, false));
+    }
+
+    #[test]
+    fn each_code_has_a_status_of_http() {
+        for code in Code::ALL {
+            assert!(
+                StatusCode::from_u16(code.status())
+                    .is_ok_and(|status| status.is_client_error() || status.is_server_error())
+            );
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Routes and starts the servers of the HTTP edge. Layer `http`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::get;
+use botfleet_actors::domain::ownership::NodeRole;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::closing::{self, Server};
+use super::edge::Edge;
+use super::port::BoundPort;
+use super::{documents, guard, health, measured, mount, webhook};
+use crate::operate::failure::{Code, Failure};
+use crate::operate::operator::Operator;
+use crate::runtime::fleet::RunningFleet;
+
+/// Most connections of people, probes and watchers at a time.
+const API_CONNECTIONS_MAX: usize = 512;
+
+/// Most connections of the public port: Telegram opens at most 100 for each bot, and far fewer in practice.
+const WEBHOOK_CONNECTIONS_MAX: usize = 512;
+
+impl BoundPort {
+    /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
+    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
+        let operator = Operator::new(Arc::clone(&fleet));
+        let router = router(Edge { fleet: Arc::clone(&fleet), operator, metrics }, hosts);
+        self.run(fleet, router, API_CONNECTIONS_MAX)
+    }
+
+    /// Receives Telegram's webhook requests until the server is closed.
+    pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
+        let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
+        self.run(fleet, router, WEBHOOK_CONNECTIONS_MAX)
+    }
+
+    fn run(self, fleet: Arc<RunningFleet>, router: Router, connections_max: usize) -> Server {
+        let router = router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection));
+        Server::start(self.0, router, connections_max)
+    }
+}
+
+/// Returns the routes for the node's role: a worker answers for its health and for the cluster only.
+fn router(edge: Edge, hosts: &[String]) -> Router {
+    let role = edge.operator.role();
+    let observed = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::metrics));
+    let mut routes = observed.merge(mount::routes(role));
+    if role != NodeRole::Worker {
+        routes = routes.merge(documents::routes());
+    }
+    routes
+        .fallback(async || Failure::new(Code::UnknownPath, "nothing is at this path; GET /docs tells what there is"))
+        .method_not_allowed_fallback(async || Failure::new(Code::WrongMethod, "`Allow` names the methods of this path"))
+        .layer(middleware::from_fn_with_state(Arc::from(hosts), guard::named_hosts_only))
+        .layer(middleware::from_fn(measured::measure))
+        .with_state(edge)
+}

@@ -1,0 +1,35 @@
+//! Operations on bots. Layer `operate`.
+
+use botfleet_actors::domain::roster::DeliveryMode;
+
+use super::failure::Failure;
+use super::grant::Granted;
+use super::operator::Operator;
+use super::permission::{ChangeDelivery, Release};
+
+impl Operator {
+    /// Changes a bot's delivery mode. The change is durable when the call returns; the bot then calls Telegram until
+    /// Telegram agrees.
+    ///
+    /// # Errors
+    /// `UnknownName`; `Elsewhere` when another node owns the bot; `Conflict` when the bot does not run, is busy with another
+    /// change, or webhooks are off.
+    pub async fn set_delivery(
+        &self,
+        by: &Granted<ChangeDelivery>,
+        bot: &str,
+        mode: DeliveryMode,
+    ) -> Result<(), Failure> {
+        let bot = by.bot(self.bot_named(bot)?)?;
+        Ok(self.fleet.set_delivery(bot, mode, by.by()).await?)
+    }
+
+    /// Ends the pauses that Telegram asked a bot for.
+    ///
+    /// # Errors
+    /// `UnknownName`; `Elsewhere` when another node owns the bot; `Conflict` when the bot does not run.
+    pub async fn lift_pauses(&self, by: &Granted<Release>, bot: &str) -> Result<(), Failure> {
+        let bot = by.bot(self.bot_named(bot)?)?;
+        Ok(self.fleet.lift_pauses(bot, by.by()).await?)
+    }
+}

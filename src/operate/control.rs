@@ -1,0 +1,58 @@
+//! Stops and releases. Layer `operate`.
+
+use botfleet_actors::domain::control::StopScope;
+
+use super::failure::{Code, Failure};
+use super::grant::Granted;
+use super::operator::Operator;
+use super::permission::{Release, Stop};
+
+/// The part of the fleet that an order names.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// The whole fleet.
+    Fleet,
+    /// The chat of that name in the manifest.
+    Chat(&'a str),
+    /// The bot of that name in the manifest.
+    Bot(&'a str),
+}
+
+impl Operator {
+    /// Stops or starts a part of the fleet. The change is durable when the call returns; only a message that is being sent
+    /// already still goes out after a stop.
+    ///
+    /// # Errors
+    /// `UnknownName`, `OutOfReach`, `Unavailable`.
+    pub async fn set_stop(&self, by: &Granted<Stop>, part: Part<'_>, stopped: bool) -> Result<(), Failure> {
+        let scope = match part {
+            Part::Fleet => {
+                by.everything()?;
+                StopScope::Fleet
+            }
+            Part::Chat(name) => StopScope::Chat(by.chat(self.chat_named(name)?)?),
+            Part::Bot(name) => StopScope::Bot(by.bot(self.bot_named(name)?)?),
+        };
+        let set = self.fleet.set_stop(scope, stopped, by.by()).await;
+        set.map_err(|error| Failure::unavailable(&error))
+    }
+
+    /// Lets an actor run again that failed too often. It is given as the view of the fleet shows it.
+    ///
+    /// # Errors
+    /// `NotQuarantined`, `Elsewhere`, `OutOfReach`.
+    pub async fn release(&self, by: &Granted<Release>, actor: &str) -> Result<(), Failure> {
+        let kind = actor.split_once(' ');
+        let bot = kind.filter(|(kind, _)| *kind == "bot").and_then(|(_, name)| self.fleet.bot_named(name));
+        let chat = kind.filter(|(kind, _)| *kind == "chat").and_then(|(_, name)| self.fleet.chat_named(name));
+        match (bot, chat) {
+            (Some(bot), _) => drop(by.bot(bot)?),
+            (_, Some(chat)) => drop(by.chat(chat)?),
+            _ => by.everything()?,
+        }
+        if self.fleet.release(actor, by.by()).await? {
+            return Ok(());
+        }
+        Err(Failure::new(Code::NotQuarantined, format!("{actor:?} is not quarantined")))
+    }
+}

@@ -1,0 +1,57 @@
+//! Operations on dead letters. Layer `operate`.
+
+use botfleet_actors::domain::dead_letter::DeadLetterId;
+
+use super::failure::{Code, Failure};
+use super::grant::Granted;
+use super::operator::Operator;
+use super::permission::{ReadDeadLetters, Redeliver};
+use crate::runtime::view::DeadLetterView;
+
+/// Default number of letters on a page, and the largest.
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1000;
+
+/// A page of dead letters, oldest first.
+#[derive(Clone, Debug)]
+pub struct DeadLetterPage {
+    /// The letters.
+    pub letters: Vec<DeadLetterView>,
+    /// The value of `after` for the next page.
+    pub next: Option<String>,
+}
+
+impl Operator {
+    /// Lists turns that failed too often, and messages that Telegram refused or whose fate nobody knows.
+    ///
+    /// # Errors
+    /// `UnknownDeadLetter`, `OutOfReach`.
+    pub async fn dead_letters(
+        &self,
+        by: &Granted<ReadDeadLetters>,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<DeadLetterPage, Failure> {
+        by.everything()?;
+        let after = after.map(letter).transpose()?;
+        let limit = limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        let letters = self.fleet.dead_letters(after, limit).await?;
+        let next = (letters.len() == limit).then(|| letters.last().map(|last| last.id.clone())).flatten();
+        Ok(DeadLetterPage { letters, next })
+    }
+
+    /// Gives a dead letter another try.
+    ///
+    /// # Errors
+    /// `UnknownDeadLetter`; `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4); `Conflict`;
+    /// `Elsewhere`.
+    pub async fn redeliver(&self, by: &Granted<Redeliver>, id: &str, confirm_duplicate: bool) -> Result<(), Failure> {
+        by.everything()?;
+        Ok(self.fleet.redeliver(letter(id)?, confirm_duplicate, by.by()).await?)
+    }
+}
+
+fn letter(id: &str) -> Result<DeadLetterId, Failure> {
+    let wrong = || Failure::new(Code::UnknownDeadLetter, format!("{id:?} names no dead letter, as turn-1 would"));
+    DeadLetterId::parse(id).ok_or_else(wrong)
+}

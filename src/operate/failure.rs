@@ -1,0 +1,162 @@
+//! Why an operation was not carried out, by what the caller does about it. Layer `operate`.
+
+use std::fmt;
+
+use botfleet_actors::ports::store::StoreError;
+
+use crate::runtime::orders::OrderError;
+
+macro_rules! codes {
+    ($($name:ident = $text:literal $status:literal: $does:literal;)+) => {
+        /// A stable code of a failure.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $does] $name),+
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Returns the code as it stands in answers.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+
+            /// Returns the HTTP status that goes with the code.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status),+
+                }
+            }
+
+            /// Returns what the caller does about it.
+            pub const fn remedy(self) -> &'static str {
+                match self {
+                    $(Self::$name => $does),+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    BadRequest = "bad_request" 400: "Correct the body, the query or the path: the detail names the place.";
+    Forbidden = "forbidden" 403: "Ask for a role that has the permission.";
+    OutOfReach = "out_of_reach" 403: "Ask for a role that includes this bot or chat.";
+    ForeignHost = "foreign_host" 403: "Address the machine by a name in `server.hosts`.";
+    ForeignOrigin = "foreign_origin" 403: "Send the request from a page of this address.";
+    UnknownPath = "unknown_path" 404: "Look the path up in this document.";
+    UnknownName = "unknown_name" 404: "Give a name of the manifest.";
+    UnknownChat = "unknown_chat" 404: "Give a chat of the manifest, by name or id.";
+    UnknownMessage = "unknown_message" 404: "Give the id of a message that is still stored.";
+    UnknownDeadLetter = "unknown_dead_letter" 404: "Give an id as the list of dead letters shows it.";
+    UnknownNode = "unknown_node" 404: "Give the name of a living node.";
+    NotQuarantined = "not_quarantined" 404: "Nothing needs to be done: the actor is not quarantined.";
+    WrongMethod = "wrong_method" 405: "Use a method that `Allow` names.";
+    Conflict = "conflict" 409: "Look at the present state; the detail says what is in the way.";
+    MayDuplicate = "may_duplicate" 409: "Send `confirm_duplicate` if the message may show up twice.";
+    Elsewhere = "elsewhere" 409: "Ask the node that the detail names.";
+    TooLarge = "too_large" 413: "Send a smaller body.";
+    WrongType = "wrong_type" 415: "Send `content-type: application/json`.";
+    Refused = "refused" 422: "Correct the manifest: the detail names the place.";
+    TooManyWatchers = "too_many_watchers" 429: "Close another stream of events first.";
+    Unreadable = "store_unreadable" 500: "Read the node's log: asking again does not help.";
+    Unavailable = "store_unavailable" 503: "Ask again after the time that `Retry-After` tells.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refused or failed operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Failure {
+    /// The code.
+    pub code: Code,
+    /// The reason, for people; holds no secret and no cause from inside.
+    pub detail: String,
+}
+
+impl Failure {
+    /// Creates a failure.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// Converts a fault of the store or an actor that passes by itself. The cause is logged and never told.
+    pub fn unavailable(cause: &dyn fmt::Display) -> Self {
+        tracing::error!(error = %cause, "request could not be served");
+        Self::new(Code::Unavailable, "the store does not answer now, try again later")
+    }
+
+    /// Converts a fault that stays. The cause is logged and never told.
+    fn unreadable(cause: &dyn fmt::Display) -> Self {
+        tracing::error!(error = %cause, "request could not be served");
+        let detail = "the database holds what this version cannot read, asking again does not help; the log of the node \
+                      says what, and `botfleet migrate status` how its schema stands";
+        Self::new(Code::Unreadable, detail)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::unavailable(&error),
+            StoreError::Incompatible(_) => Self::unreadable(&error),
+            StoreError::RosterRefused(why) => Self::new(Code::Refused, why),
+        }
+    }
+}
+
+impl From<OrderError> for Failure {
+    fn from(error: OrderError) -> Self {
+        let code = match error {
+            OrderError::Unavailable(why) => return Self::unavailable(&why),
+            OrderError::Store(error) => return error.into(),
+            OrderError::MayDuplicate => {
+                let detail =
+                    "the message may have been sent already; send {\"confirm_duplicate\":true} if it may show up twice";
+                return Self::new(Code::MayDuplicate, detail);
+            }
+            OrderError::Unknown(_) => Code::UnknownDeadLetter,
+            OrderError::UnknownNode(_) => Code::UnknownNode,
+            OrderError::Elsewhere { .. } => Code::Elsewhere,
+            OrderError::Conflict(_) => Code::Conflict,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_store_that_may_answer_later_is_worth_another_try() {
+        let code = |error: StoreError| Failure::from(error).code;
+        assert_eq!(code(StoreError::Unavailable("connection lost".to_owned())), Code::Unavailable);
+        assert_eq!(code(StoreError::Incompatible("no such column: turn.act".to_owned())), Code::Unreadable);
+        assert_eq!(code(StoreError::RosterRefused("name taken".to_owned())), Code::Refused);
+        assert_eq!((Code::Unavailable.status(), Code::Unreadable.status()), (503, 500));
+    }
+
+    #[test]
+    fn no_cause_from_inside_is_told() {
+        let told = Failure::from(StoreError::Unavailable("postgres://u:secret@db".to_owned())).detail;
+        assert!(!told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn each_code_stands_once() {
+        let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,41 @@
+//! The fleet behind the operators' layer. Layer `operate`.
+
+use std::sync::Arc;
+
+use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::ownership::NodeRole;
+
+use super::failure::{Code, Failure};
+use crate::runtime::fleet::RunningFleet;
+
+/// Carries out operations on the running fleet.
+#[derive(Clone)]
+pub struct Operator {
+    pub(super) fleet: Arc<RunningFleet>,
+}
+
+impl Operator {
+    /// Creates the layer over a fleet.
+    pub fn new(fleet: Arc<RunningFleet>) -> Self {
+        Self { fleet }
+    }
+
+    /// Returns the role of this node.
+    pub fn role(&self) -> NodeRole {
+        self.fleet.role()
+    }
+
+    /// Returns the bot of that name in the manifest.
+    pub(super) fn bot_named(&self, name: &str) -> Result<BotId, Failure> {
+        self.fleet.bot_named(name).ok_or_else(|| unknown("bot", name))
+    }
+
+    /// Returns the chat of that name in the manifest.
+    pub(super) fn chat_named(&self, name: &str) -> Result<ChatId, Failure> {
+        self.fleet.chat_named(name).ok_or_else(|| unknown("chat", name))
+    }
+}
+
+fn unknown(kind: &str, name: &str) -> Failure {
+    Failure::new(Code::UnknownName, format!("no {kind} named {name:?} in the manifest"))
+}

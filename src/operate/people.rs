@@ -1,0 +1,35 @@
+//! Rights of people. Layer `operate`.
+
+use botfleet_actors::domain::ids::TelegramUserId;
+use botfleet_actors::domain::people::{PersonRecord, Right};
+
+use super::failure::Failure;
+use super::grant::Granted;
+use super::operator::Operator;
+use super::permission::{ClaimRights, ReadPeople};
+
+impl Operator {
+    /// Returns which data is stored about a person: counts and dates, never words.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn person(&self, by: &Granted<ReadPeople>, person: TelegramUserId) -> Result<PersonRecord, Failure> {
+        by.everything()?;
+        Ok(self.fleet.person(person).await?)
+    }
+
+    /// Claims a right in the name of a person; returns whether the right was in force already. The claim is durable when
+    /// the call returns, a removal goes on afterwards.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn claim(
+        &self,
+        by: &Granted<ClaimRights>,
+        person: TelegramUserId,
+        right: Right,
+    ) -> Result<bool, Failure> {
+        by.everything()?;
+        self.fleet.claim(person, right, by.by()).await.map_err(|error| Failure::unavailable(&error))
+    }
+}

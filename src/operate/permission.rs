@@ -1,0 +1,63 @@
+//! What may be asked of the fleet, as types. Layer `operate`.
+
+use super::principal::Role;
+
+/// A permission. A role has it when the role is at least `ROLE`.
+pub trait Permission: Send + Sync + 'static {
+    /// Name, as people read it.
+    const NAME: &'static str;
+    /// The least role that has it.
+    const ROLE: Role;
+    /// What it allows.
+    const ALLOWS: &'static str;
+}
+
+macro_rules! permissions {
+    ($($name:ident = $text:literal from $role:ident: $allows:literal;)+) => {$(
+        #[doc = $allows]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl Permission for $name {
+            const NAME: &'static str = $text;
+            const ROLE: Role = Role::$role;
+            const ALLOWS: &'static str = $allows;
+        }
+    )+
+
+        /// Every permission: its name, its least role, and what it allows.
+        pub const ALL: &[(&str, Role, &str)] = &[$(($text, Role::$role, $allows)),+];
+    };
+}
+
+permissions! {
+    ReadFleet = "fleet:read" from Viewer: "Read the state of bots, chats, providers, budgets and queues, and their events.";
+    ReadCluster = "cluster:read" from Viewer: "Read which node owns what, and the moves under way.";
+    ReadDecisions = "decisions:read" from Viewer: "Read why bots spoke or kept silent.";
+    ReadOutcomes = "outcomes:read" from Viewer: "Read how every update ended.";
+    ReadDeadLetters = "dead-letters:read" from Viewer: "Read what failed for good.";
+    ReadStyle = "style:read" from Viewer: "Read how differently the personas write.";
+    ReadTexts = "messages:read" from Admin: "Read the words of messages.";
+    Stop = "control:stop" from Operator: "Stop and start the fleet, a chat or a bot.";
+    Release = "control:release" from Operator: "Let an actor run again that failed too often, and end pauses.";
+    Redeliver = "dead-letters:redeliver" from Operator: "Give a dead letter another try.";
+    ChangeDelivery = "bots:delivery" from Admin: "Change how a bot gets its updates.";
+    ChangeRoster = "roster:write" from Admin: "Replace the bots and chats of the fleet.";
+    SteerCluster = "cluster:write" from Admin: "Drain nodes, and move bots and chats.";
+    ReadPeople = "people:read" from Admin: "Read which data is stored about a person: counts and dates.";
+    ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_stands_once_and_is_a_resource_and_a_verb() {
+        let mut names: Vec<&str> = ALL.iter().map(|(name, ..)| *name).collect();
+        assert!(names.iter().all(|name| name.split(':').count() == 2), "{names:?}");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

@@ -1,0 +1,26 @@
+//! The configuration of bots and chats. Layer `operate`. Keeps I10, I12.
+
+use botfleet_actors::domain::roster::RosterPlan;
+
+use super::failure::Failure;
+use super::grant::Granted;
+use super::operator::Operator;
+use super::permission::ChangeRoster;
+use crate::runtime::cluster_orders::AppliedRoster;
+
+impl Operator {
+    /// Replaces the bots and chats of the fleet, or only tells what that would change. The live actors of all nodes follow
+    /// within a second.
+    ///
+    /// # Errors
+    /// `Refused` when the plan lacks what every bot or chat has, contradicts the store, or names an unknown provider.
+    pub async fn apply(
+        &self,
+        by: &Granted<ChangeRoster>,
+        plan: &RosterPlan,
+        dry_run: bool,
+    ) -> Result<AppliedRoster, Failure> {
+        by.everything()?;
+        Ok(self.fleet.apply(plan, dry_run, by.by()).await?)
+    }
+}

@@ -1,0 +1,155 @@
+//! Tests the API as data against the API as served: documents, permissions, refusals.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use botfleet::api::list::{Visitor, each};
+use botfleet::api::route::Route;
+use botfleet::api::{openapi, reference};
+use botfleet::operate::failure::Code;
+use botfleet::operate::permission::{ALL, Permission};
+use botfleet::operate::principal::{Principal, Reach, Role};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::fleet_stage::{FleetStage, options};
+use crate::keys::is_current;
+
+#[test]
+fn the_documents_of_the_api_are_current() {
+    is_current("docs/openapi.json", &openapi::text());
+    is_current("docs/API.md", &reference::markdown());
+}
+
+/// Asks for each route's permission as each role.
+#[derive(Default)]
+struct Matrix {
+    cells: BTreeMap<&'static str, String>,
+    used: BTreeSet<&'static str>,
+}
+
+impl Visitor for Matrix {
+    fn visit<R: Route>(&mut self) {
+        let mut row = String::new();
+        for role in Role::ALL {
+            let principal = Arc::new(Principal::new("somebody", role, Reach::Everything));
+            let granted = principal.grant::<R::Permission>();
+            if let Err(failure) = &granted {
+                let name = <R::Permission as Permission>::NAME;
+                assert_eq!(failure.code, Code::Forbidden);
+                assert!(failure.detail.contains(name), "the refusal names the permission: {failure}");
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(row, " {role}:{}", if granted.is_ok() { "yes" } else { "no" });
+        }
+        self.cells.insert(R::NAME, row);
+        self.used.insert(<R::Permission as Permission>::NAME);
+    }
+}
+
+#[test]
+fn each_role_is_granted_what_is_written_and_nothing_else() {
+    let mut matrix = Matrix::default();
+    each(&mut matrix);
+    let table: Vec<String> = matrix.cells.iter().map(|(route, row)| format!("{route}:{row}")).collect();
+    insta::assert_snapshot!(table.join("\n"));
+    // Texts are asked for within a route.
+    let unused: Vec<_> = ALL.iter().map(|(name, ..)| *name).filter(|name| !matrix.used.contains(name)).collect();
+    assert_eq!(unused, ["messages:read"], "a permission that no route takes");
+}
+
+/// Gathers name, method and example of each route.
+#[derive(Default)]
+struct Examples(Vec<(&'static str, &'static str, &'static str, &'static str)>);
+
+impl Visitor for Examples {
+    fn visit<R: Route>(&mut self) {
+        self.0.push((R::NAME, R::METHOD.as_str(), R::EXAMPLE.address, R::EXAMPLE.body));
+    }
+}
+
+#[tokio::test]
+async fn every_route_answers_its_example_as_its_document_says() {
+    let stage = FleetStage::start(1, 1, options()).await;
+    let served: Value = stage.json("/api/v1/openapi.json").await;
+    let committed: Value = serde_json::from_str(&openapi::text()).unwrap();
+    assert_eq!(served, committed);
+    let mut examples = Examples::default();
+    each(&mut examples);
+    for (name, method, address, body) in examples.0 {
+        // A stream of events does not end.
+        if name == "watch_events" {
+            continue;
+        }
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = stage.http.request(method.clone(), stage.url(address));
+        let request =
+            if body.is_empty() { request } else { request.header(CONTENT_TYPE, "application/json").body(body) };
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16().to_string();
+        let paths = committed["paths"].as_object().unwrap();
+        let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
+        let operation = operations.into_iter().find(|operation| operation["operationId"] == name).unwrap();
+        let told = &operation["responses"][&status];
+        assert!(told.is_object(), "{name}: {status} is not in the document");
+        let kind = answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+        assert!(told["content"][&kind].is_object(), "{name}: {status} {kind}");
+        if kind == "application/problem+json" {
+            let code = answer.json::<Value>().await.unwrap()["code"].as_str().unwrap().to_owned();
+            assert!(told["description"].as_str().unwrap().contains(&format!("`{code}`")), "{name}: {code}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
+    let stage = FleetStage::start(1, 1, options()).await;
+    let url = stage.url("/api/v1/control/stop");
+    let send = async |kind: &str, body: &str| {
+        let answer = stage.http.post(&url).header(CONTENT_TYPE, kind).body(body.to_owned()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let problem = answer.json::<Value>().await.unwrap();
+        (status, problem["code"].as_str().unwrap().to_owned(), problem["detail"].as_str().unwrap().to_owned())
+    };
+    let json = "application/json";
+    for (kind, body, status, code, told) in [
+        (json, r#"{"scope":"galaxy"}"#, 400, "bad_request", "galaxy"),
+        (json, r#"{"scope":"chat","name":7}"#, 400, "bad_request", "string"),
+        (json, r#"{"scope":"fleet"} {}"#, 400, "bad_request", "trailing"),
+        (json, "", 400, "bad_request", r#"send {"scope""#),
+        ("text/plain", r#"{"scope":"fleet"}"#, 415, "wrong_type", "application/json"),
+        (json, &format!(r#"{{"scope":"chat","name":"{}"}}"#, "x".repeat(70_000)), 413, "too_large", ""),
+    ] {
+        let (is, found, detail) = send(kind, body).await;
+        let begins: String = body.chars().take(40).collect();
+        assert_eq!((is, found.as_str()), (status, code), "{begins}: {detail}");
+        assert!(detail.contains(told), "{begins}: {detail}");
+    }
+    for (path, status, code) in [
+        ("/api/v1/nothing", 404, "unknown_path"),
+        ("/api/v1/control/stop", 405, "wrong_method"),
+        ("/api/v1/fleet?colour=red", 400, "bad_request"),
+        ("/api/v1/people/nobody", 400, "bad_request"),
+        ("/api/v1/people/0", 400, "bad_request"),
+    ] {
+        let answer = stage.get(path).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(answer.json::<Value>().await.unwrap()["code"], code, "{path}");
+    }
+    let stops = stage.json("/api/v1/fleet").await["stops"].clone();
+    assert_eq!(stops, json!([]), "nothing of it stopped anything");
+}
+
+#[tokio::test]
+async fn the_page_of_the_api_needs_no_script() {
+    let stage = FleetStage::start(1, 1, options()).await;
+    let answer = stage.get("/docs").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(answer.text().await.unwrap().contains("/api/v1/control/stop"));
+}
