@@ -1,5 +1,8 @@
-//! Cuts a text that broke off because its tokens were used up, after its last full sentence. Layer `behaviour`; pure.
+//! Cuts a text that broke off because its tokens were used up after its last full sentence, and a text that begins to
+//! repeat itself before it does. Layer `behaviour`; pure.
 //! Keeps I13: nothing is taken from the middle, and nobody reads half a word.
+
+use crate::domain::text::fold;
 
 /// Marks that end a sentence, in the scripts that the fleet's models write.
 const ENDS: [char; 10] = ['.', '!', '?', '…', '。', '！', '？', '؟', '।', '۔'];
@@ -13,6 +16,9 @@ const WIDE: [char; 3] = ['。', '！', '？'];
 /// Words, in lower case, whose full stop ends no sentence.
 const ABBREVIATIONS: [&str; 16] =
     ["dr", "mr", "mrs", "ms", "prof", "st", "vs", "etc", "approx", "no", "sn", "vb", "vd", "örn", "bkz", "yy"];
+
+/// Fewest words of a sentence that a text says once.
+const REPEATED_WORDS_MIN: usize = 3;
 
 /// Returns the text up to the end of its last full sentence or line; `None` when it holds none.
 pub fn at_last_sentence(text: &str) -> Option<&str> {
@@ -39,6 +45,39 @@ pub fn at_last_sentence(text: &str) -> Option<&str> {
         }
     }
     end.map(|end| text[..end].trim_end()).filter(|text| text.chars().any(char::is_alphanumeric))
+}
+
+/// Returns the text up to the first sentence or line that it has said before, word for word: small models go round in
+/// circles. Sentences of fewer than [`REPEATED_WORDS_MIN`] words may repeat.
+pub fn before_repetition(text: &str) -> &str {
+    // Most texts are one sentence.
+    if !text.trim_end().contains(|c| ENDS.contains(&c) || c == '\n') {
+        return text;
+    }
+    let mut said: Vec<Vec<String>> = Vec::new();
+    let mut from = 0;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let to = at + c.len_utf8();
+        let ends = c == '\n' || ENDS.contains(&c) && chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+        if !ends && to < text.len() {
+            continue;
+        }
+        let words = |part: &str| {
+            let folded = fold(part);
+            let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            words.map(str::to_owned).collect::<Vec<String>>()
+        };
+        let sentence = words(&text[from..to]);
+        if sentence.len() >= REPEATED_WORDS_MIN {
+            if said.contains(&sentence) {
+                return text[..from].trim_end();
+            }
+            said.push(sentence);
+        }
+        from = to;
+    }
+    text
 }
 
 /// Returns whether a full stop behind `before` ends no sentence: after an abbreviation, an initial, or a list's number.
@@ -75,6 +114,22 @@ mod tests {
         ];
         for (text, cut) in table {
             assert_eq!(at_last_sentence(text), cut, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_goes_round_in_circles_ends_before_it_does() {
+        let table = [
+            ("I am not sure how. I am not sure how. I", "I am not sure how."),
+            ("Sinin çok çalışkan.\n\nSinin çok çalışkan.\n\nYine.", "Sinin çok çalışkan."),
+            ("The cat sleeps, the cat purrs. THE CAT SLEEPS, the cat purrs!", "The cat sleeps, the cat purrs."),
+            ("No, no. No, no. Not the red one.", "No, no. No, no. Not the red one."),
+            ("Tea is hot. Tea is cold.", "Tea is hot. Tea is cold."),
+            ("one two three", "one two three"),
+            ("", ""),
+        ];
+        for (text, cut) in table {
+            assert_eq!(before_repetition(text), cut, "{text}");
         }
     }
 

@@ -28,6 +28,9 @@ use crate::http::port::BoundPort;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 
+/// Calls at a time to a model of one's own: servers at home work on few at once, and what waits there grows old.
+const OWN_MODEL_CALLS: usize = 2;
+
 /// The demo's manifest; the provider's address and the tokens are filled in.
 const MANIFEST: &str = include_str!("../../../config/demo.toml");
 
@@ -107,9 +110,12 @@ impl Stage {
 
         let base_url = args.llm_base_url.clone().unwrap_or_else(|| format!("{}/v1", simulation.base_url()));
         let model = args.llm_model.as_deref().unwrap_or("small-talk");
-        let text = MANIFEST
+        let mut text = MANIFEST
             .replace(MANIFEST_PROVIDER, &base_url)
             .replace("model = \"small-talk\"", &format!("model = {model:?}"));
+        if args.llm_base_url.is_some() {
+            text = text.replace("concurrency = 32", &format!("concurrency = {OWN_MODEL_CALLS}"));
+        }
         let manifest = Manifest::read(&text, "config/demo.toml", &GivenSecrets(tokens))?;
         let notices = manifest.plan.chats.iter().filter_map(disclosure).collect();
         let metrics = recorder::install()?;

@@ -370,7 +370,9 @@ pub(super) fn admits(sentence: &Sentence<'_>) -> bool {
         let said = &words[at + 2..at + 2 + near];
         let machine = (0..said.len())
             .find_map(|from| starts_with_any(&said[from..], &MACHINES).map(|length| at + 2 + from + length));
-        matches!(pair, ["i", "am"]) && is_meant(sentence, at) && machine.is_some_and(|end| stands_alone(&words[end..]))
+        let told =
+            |end: usize| stands_alone(&words[end..]) || matches!(words.get(end), Some(&("that" | "who" | "which")));
+        matches!(pair, ["i", "am"]) && is_meant(sentence, at) && machine.is_some_and(told)
     })
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Only statements of a bot about itself count: no quotations, reports, questions, wishes or suppositions, and no
 //! statements about others. "I'm only human" counts; "I'm a morning person" does not. "Yes" and "no" count when the bot
-//! was asked. A text that says that the bot is one claims nothing.
+//! was asked. A text that says that the bot is one claims nothing, unless it denies it as well. Where nobody spoke of bots,
+//! people or machines, such a text is an assistant's: a persona does not bring it up.
 
 mod asked;
 mod english;
@@ -25,7 +26,7 @@ pub enum Claim {
     Human,
     /// The bot denies being a bot, an AI, a machine.
     NoMachine,
-    /// The bot speaks as assistants do, which no persona does.
+    /// The bot speaks as assistants do, which no persona does: also when it says unasked that it is a bot.
     Assistant,
 }
 
@@ -47,12 +48,21 @@ pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
     let spoken = words::spoken(folded);
     let sentences: Vec<Sentence<'_>> = words::sentences(&spoken);
     let admits = sentences.iter().any(|sentence| english::admits(sentence) || turkish::admits(sentence));
-    if !admits {
-        let found = sentences.iter().find_map(|sentence| english::claim(sentence).or_else(|| turkish::claim(sentence)));
-        if found.is_some() {
-            return found;
+    let mut claims =
+        sentences.iter().filter_map(|sentence| english::claim(sentence).or_else(|| turkish::claim(sentence)));
+    let said = last.map(|last| last.split_once(": ").map_or(last, |(_, said)| said));
+    if admits {
+        // Whoever says both denies it all the same.
+        if let Some(denial) = claims.find(|claim| *claim == Claim::NoMachine) {
+            return Some(denial);
         }
-        let said = last.map(|last| last.split_once(": ").map_or(last, |(_, said)| said));
+        if said.is_some_and(|said| !is_hinted(fold(said).as_bytes())) {
+            return Some(Claim::Assistant);
+        }
+    } else {
+        if let Some(claim) = claims.next() {
+            return Some(claim);
+        }
         if let (Some(first), Some(said)) = (sentences.first(), said)
             && let Some(claim) = answers_falsely(first, || fold(said))
         {

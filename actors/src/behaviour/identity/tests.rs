@@ -277,3 +277,30 @@ proptest! {
         let _ = found(&text, Some(&last));
     }
 }
+
+#[test]
+fn who_says_to_be_a_bot_and_denies_it_denies_it() {
+    for text in [
+        "I'm just a chatbot, I'm not a chatbot at all.",
+        "I am an AI. I'm not a robot.",
+        "Ben bir botum. Ben bot değilim.",
+    ] {
+        assert_eq!(found(text, Some("Tom: are you a bot?")), Some(Claim::NoMachine), "{text}");
+    }
+    for text in ["I'm a bot, not a person.", "I'm an AI, so I'm not a morning person.", "Botum, insan değilim."] {
+        assert_eq!(found(text, Some("Tom: are you a bot?")), None, "{text}");
+    }
+}
+
+#[test]
+fn nobody_says_unasked_to_be_a_bot() {
+    for text in
+        ["I'm just a chatbot that tells you how to make tea.", "I am a bot.", "Ben bir yapay zekâyım, çay içmem."]
+    {
+        assert_eq!(found(text, Some("Tom: tea or coffee?")), Some(Claim::Assistant), "{text}");
+        for asked in ["Tom: are you a bot?", "Tom: you sound human", "Ayşe: sen insan mısın?", "Tom: bots never sleep"]
+        {
+            assert_eq!(found(text, Some(asked)), None, "{text} to {asked}");
+        }
+    }
+}

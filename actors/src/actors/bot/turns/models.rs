@@ -135,10 +135,13 @@ impl Turns {
             firewall::inspect(text, request, &recent, speaker)
                 .map_err(|breach| (breach.kind.as_str(), breach.kind.is_servers()))
         };
-        let inspected = catch_unwind(AssertUnwindSafe(|| match completion.finish_reason {
-            FinishReason::Stop => inspect(&completion.text),
-            FinishReason::Length => inspect(cut::at_last_sentence(&completion.text).ok_or(("cut_short", false))?),
-            FinishReason::ContentFilter => Err(("content_filter", false)),
+        let inspected = catch_unwind(AssertUnwindSafe(|| {
+            let text = cut::before_repetition(&completion.text);
+            match completion.finish_reason {
+                FinishReason::Stop => inspect(text),
+                FinishReason::Length => inspect(cut::at_last_sentence(text).ok_or(("cut_short", false))?),
+                FinishReason::ContentFilter => Err(("content_filter", false)),
+            }
         }));
         let (label, servers) = match inspected {
             Ok(Ok(clean)) => {
