@@ -1,5 +1,6 @@
 //! The typed client of the API: one call for each route of the list. Layer `client`.
 
+use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -59,10 +60,12 @@ struct Problem {
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    address: String,
 }
 
 impl Client {
-    /// Creates a client for the address of a node: host and port, with or without a scheme.
+    /// Creates a client for the address of a node: host and port, with or without a scheme, or `unix:PATH` for its local
+    /// socket.
     ///
     /// # Errors
     /// When no HTTP client can be made.
@@ -72,15 +75,18 @@ impl Client {
             // Fails when a library has installed one already, which serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(ANSWER_WITHIN)
-            .build()
-            .map_err(CallError::Unanswered)?;
-        let address = address.trim_end_matches('/');
-        let base = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        Ok(Self { http, base })
+        let mut http =
+            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(ANSWER_WITHIN);
+        let base = match address.strip_prefix("unix:") {
+            Some(path) => {
+                http = http.unix_socket(Path::new(path));
+                "http://localhost".to_owned()
+            }
+            None if address.contains("://") => address.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", address.trim_end_matches('/')),
+        };
+        let http = http.build().map_err(CallError::Unanswered)?;
+        Ok(Self { http, base, address: address.to_owned() })
     }
 
     /// Calls a route.
@@ -122,7 +128,7 @@ impl Client {
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), CallError> {
         let failed = |cause: reqwest::Error| {
             if cause.is_connect() {
-                CallError::Unreachable { address: self.base.clone(), cause }
+                CallError::Unreachable { address: self.address.clone(), cause }
             } else {
                 CallError::Unanswered(cause)
             }

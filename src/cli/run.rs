@@ -21,6 +21,7 @@ use crate::cli::output::say;
 use crate::config::settings::Config;
 use crate::http::closing::Server;
 use crate::http::port::BoundPort;
+use crate::http::socket::LocalSocket;
 use crate::http::webhook;
 use crate::logs;
 use crate::runtime::fleet::RunningFleet;
@@ -100,8 +101,12 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         }
         Err(error) => return Err(error),
     };
-    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics, &config.server.hosts)];
+    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics.clone(), &config.server.hosts)];
     announce(&format!("listening  http://{address}"));
+    if let Some(socket) = local_socket(&config)? {
+        announce(&format!("socket     {}", socket.path().display()));
+        servers.push(socket.serve(Arc::clone(&fleet), metrics));
+    }
     if let Some((node, incarnation)) = fleet.place() {
         announce(&format!("joined     {node} as incarnation {incarnation}"));
     }
@@ -138,6 +143,19 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         () = end_in_good_order(&fleet, servers, &config) => ExitCode::SUCCESS,
         _ = ends.signals.next() => ExitCode::FAILURE,
     })
+}
+
+/// Binds the local socket. Only one that is set must succeed: the place beside the database file may not suit a socket.
+fn local_socket(config: &Config) -> anyhow::Result<Option<LocalSocket>> {
+    let Some(path) = config.local_socket() else { return Ok(None) };
+    match LocalSocket::bind(&path) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if config.server.local_socket.is_some() => Err(error),
+        Err(error) => {
+            tracing::warn!(error = %format!("{error:#}"), "there is no local socket");
+            Ok(None)
+        }
+    }
 }
 
 /// Raises the soft limit of open files to the hard one: each bot holds a poll, and both ports hold clients.

@@ -3,6 +3,7 @@
 //! Each section is defined beside its owner; this file only puts them together.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use botfleet_actors::actors::bot::settings::BotSettings;
@@ -59,6 +60,10 @@ keyed! {
         /// be another address once `hosts` says by which names requests may address it. Port 0 lets the system choose.
         pub listen: SocketAddr =
             key(AsText(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))).map(|listen| listen.0);
+        /// Path of the local socket, through which whoever runs the fleet steers it: its file has mode 600, and only the fleet's
+        /// user and root are served. At most 107 bytes.
+        pub local_socket: Option<PathBuf> = key(None)
+            .unset("beside the database file, as `botfleet.sock`; with PostgreSQL none").example("\"/run/botfleet/botfleet.sock\"");
         /// Names, besides those of this machine, by which requests may address the API, as `["botfleet-api"]`. Only in a
         /// network that strangers cannot reach: whoever reaches the API steers the fleet.
         pub hosts: Vec<String> = key(Vec::new());
@@ -92,6 +97,12 @@ impl ServerSettings {
 }
 
 impl Config {
+    /// Returns the path of the local socket.
+    pub fn local_socket(&self) -> Option<PathBuf> {
+        let beside = || (!self.many_nodes()).then(|| self.store.path.with_extension("sock"));
+        self.server.local_socket.clone().or_else(beside)
+    }
+
     /// Returns the faults of single values, named under `source`, that no bounds express.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
         let mut faults = Vec::new();

@@ -21,10 +21,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::socket::LocalSocket;
 use crate::runtime::fleet::RunningFleet;
 
 /// The longest time for the head of a request to arrive; a connection that is idle for that long ends too.
@@ -32,6 +33,18 @@ const HEAD_WITHIN: Duration = Duration::from_secs(15);
 
 /// Wait before the next connection is taken after the system refused one.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// The place where a server takes connections.
+pub(super) enum Listener {
+    Port(TcpListener),
+    Local(LocalSocket),
+}
+
+/// A connection.
+enum Stream {
+    Port(TcpStream),
+    Local(UnixStream),
+}
 
 /// A running server. Dropping this handle leaves the server running.
 #[derive(Debug)]
@@ -45,7 +58,7 @@ impl Server {
         clippy::disallowed_methods,
         reason = "the server lives outside the supervision tree, and its caller holds the task"
     )]
-    pub(super) fn start(listener: TcpListener, router: Router, connections_max: usize) -> Self {
+    pub(super) fn start(listener: Listener, router: Router, connections_max: usize) -> Self {
         let (close, closing) = oneshot::channel();
         let task = tokio::spawn(serve(listener, router, connections_max, closing));
         Self { close, task }
@@ -66,7 +79,7 @@ impl Server {
 ///
 /// Bounds the resources that strangers can hold: at most `connections_max` connections, each of which must send the
 /// head of its next request within [`HEAD_WITHIN`]. Further connections wait in the system's queue.
-async fn serve(listener: TcpListener, router: Router, connections_max: usize, mut closing: oneshot::Receiver<()>) {
+async fn serve(listener: Listener, router: Router, connections_max: usize, mut closing: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(connections_max));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
@@ -85,23 +98,31 @@ async fn serve(listener: TcpListener, router: Router, connections_max: usize, mu
             Some(_) = connections.join_next() => continue,
             Ok(()) = &mut closing => break,
         };
-        let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
-        connections.spawn(async move {
-            // A client that went away, or was too slow, is nobody's fault here.
-            let _ = connection.await;
-            drop(place);
-        });
+        // A client that went away, or was too slow, is nobody's fault here.
+        match stream {
+            Stream::Port(stream) => {
+                let _ = stream.set_nodelay(true);
+                let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
+                connections.spawn(async move { drop((connection.await, place)) });
+            }
+            Stream::Local(stream) => {
+                let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
+                connections.spawn(async move { drop((connection.await, place)) });
+            }
+        }
     }
     drop(listener);
     graceful.shutdown().await;
 }
 
 /// Waits for a free place, then for a connection.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &Listener, room: &Arc<Semaphore>) -> io::Result<(Stream, OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let stream = match listener {
+        Listener::Port(listener) => Stream::Port(listener.accept().await?.0),
+        Listener::Local(socket) => Stream::Local(socket.accept().await?),
+    };
     Ok((stream, place))
 }
 
@@ -130,7 +151,10 @@ mod tests {
     async fn started(connections_max: usize) -> (std::net::SocketAddr, Server) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        (address, Server::start(listener, Router::new().route("/", get(async || "well")), connections_max))
+        (
+            address,
+            Server::start(Listener::Port(listener), Router::new().route("/", get(async || "well")), connections_max),
+        )
     }
 
     async fn answer(stream: &mut TcpStream) -> String {

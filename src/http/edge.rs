@@ -14,3 +14,9 @@ pub(super) struct Edge {
     pub(super) operator: Operator,
     pub(super) metrics: PrometheusHandle,
 }
+
+impl Edge {
+    pub(super) fn new(fleet: &Arc<RunningFleet>, metrics: PrometheusHandle) -> Self {
+        Self { fleet: Arc::clone(fleet), operator: Operator::new(Arc::clone(fleet)), metrics }
+    }
+}

@@ -9,7 +9,7 @@
 //! | `health` | health and metrics, which need no permission |
 //! | `documents` | the OpenAPI document and the page made of it |
 //! | `measured` | metrics of requests |
-//! | `closing`, `port` | servers and their ports |
+//! | `closing`, `port`, `socket` | servers, their ports, and the socket on the machine itself |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
 //! The API has no sign-in yet. It therefore answers only to names of this machine and to those in `server.hosts`, and
@@ -26,4 +26,5 @@ mod mount;
 pub mod port;
 mod problem;
 pub mod server;
+pub mod socket;
 pub mod webhook;

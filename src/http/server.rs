@@ -8,16 +8,19 @@ use axum::routing::get;
 use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::closing::{self, Server};
+use super::closing::{self, Listener, Server};
 use super::edge::Edge;
 use super::port::BoundPort;
+use super::socket::LocalSocket;
 use super::{documents, guard, health, measured, mount, webhook};
 use crate::operate::failure::{Code, Failure};
-use crate::operate::operator::Operator;
 use crate::runtime::fleet::RunningFleet;
 
 /// Most connections of people, probes and watchers at a time.
 const API_CONNECTIONS_MAX: usize = 512;
+
+/// Most connections of the local socket.
+const LOCAL_CONNECTIONS_MAX: usize = 64;
 
 /// Most connections of the public port: Telegram opens at most 100 for each bot, and far fewer in practice.
 const WEBHOOK_CONNECTIONS_MAX: usize = 512;
@@ -25,21 +28,28 @@ const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 impl BoundPort {
     /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
-        let operator = Operator::new(Arc::clone(&fleet));
-        let router = router(Edge { fleet: Arc::clone(&fleet), operator, metrics }, hosts);
-        self.run(fleet, router, API_CONNECTIONS_MAX)
+        let router = router(Edge::new(&fleet, metrics), hosts);
+        started(Listener::Port(self.0), fleet, router, API_CONNECTIONS_MAX)
     }
 
     /// Receives Telegram's webhook requests until the server is closed.
     pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
         let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
-        self.run(fleet, router, WEBHOOK_CONNECTIONS_MAX)
+        started(Listener::Port(self.0), fleet, router, WEBHOOK_CONNECTIONS_MAX)
     }
+}
 
-    fn run(self, fleet: Arc<RunningFleet>, router: Router, connections_max: usize) -> Server {
-        let router = router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection));
-        Server::start(self.0, router, connections_max)
+impl LocalSocket {
+    /// Serves the fleet's API to whoever runs it, until the server is closed.
+    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> Server {
+        let router = router(Edge::new(&fleet, metrics), &[]);
+        started(Listener::Local(self), fleet, router, LOCAL_CONNECTIONS_MAX)
     }
+}
+
+fn started(listener: Listener, fleet: Arc<RunningFleet>, router: Router, connections_max: usize) -> Server {
+    let router = router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection));
+    Server::start(listener, router, connections_max)
 }
 
 /// Returns the routes for the node's role: a worker answers for its health and for the cluster only.

@@ -32,6 +32,7 @@ mod llm_answers;
 mod llm_budget;
 mod llm_dialects;
 mod llm_gateway;
+mod local_socket;
 mod metrics;
 mod old_database;
 mod people_rights;

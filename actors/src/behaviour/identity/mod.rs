@@ -9,6 +9,7 @@
 //! was asked. A text that says that the bot is one claims nothing, unless it denies it as well. Where nobody spoke of bots,
 //! people or machines, such a text is an assistant's: a persona does not bring it up.
 
+mod admission;
 mod asked;
 mod english;
 mod turkish;
@@ -47,7 +48,7 @@ pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
     }
     let spoken = words::spoken(folded);
     let sentences: Vec<Sentence<'_>> = words::sentences(&spoken);
-    let admits = sentences.iter().any(|sentence| english::admits(sentence) || turkish::admits(sentence));
+    let admits = sentences.iter().any(|sentence| admission::admits(sentence) || turkish::admits(sentence));
     let mut claims =
         sentences.iter().filter_map(|sentence| english::claim(sentence).or_else(|| turkish::claim(sentence)));
     let said = last.map(|last| last.split_once(": ").map_or(last, |(_, said)| said));
@@ -69,7 +70,7 @@ pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {
             return Some(claim);
         }
     }
-    let assistant = |sentence: &Sentence<'_>| english::is_assistants(sentence) || turkish::is_assistants(sentence);
+    let assistant = |sentence: &Sentence<'_>| admission::is_assistants(sentence) || turkish::is_assistants(sentence);
     sentences.iter().any(assistant).then_some(Claim::Assistant)
 }
 
