@@ -20,6 +20,9 @@ const ABBREVIATIONS: [&str; 16] =
 /// Fewest words of a sentence that a text says once.
 const REPEATED_WORDS_MIN: usize = 3;
 
+/// Words in a row that no two sentences of a message share.
+const REPEATED_RUN: usize = 6;
+
 /// Returns the text up to the end of its last full sentence or line; `None` when it holds none.
 pub fn at_last_sentence(text: &str) -> Option<&str> {
     let text = text.trim_end();
@@ -47,8 +50,8 @@ pub fn at_last_sentence(text: &str) -> Option<&str> {
     end.map(|end| text[..end].trim_end()).filter(|text| text.chars().any(char::is_alphanumeric))
 }
 
-/// Returns the text up to the first sentence or line that it has said before, word for word: small models go round in
-/// circles. Sentences of fewer than [`REPEATED_WORDS_MIN`] words may repeat.
+/// Returns the text up to the first sentence or line that repeats what it has said before: word for word, or by a run of
+/// [`REPEATED_RUN`] words. Small models go round in circles. Sentences of fewer than [`REPEATED_WORDS_MIN`] words may repeat.
 pub fn before_repetition(text: &str) -> &str {
     // Most texts are one sentence.
     if !text.trim_end().contains(|c| ENDS.contains(&c) || c == '\n') {
@@ -63,14 +66,11 @@ pub fn before_repetition(text: &str) -> &str {
         if !ends && to < text.len() {
             continue;
         }
-        let words = |part: &str| {
-            let folded = fold(part);
-            let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-            words.map(str::to_owned).collect::<Vec<String>>()
-        };
-        let sentence = words(&text[from..to]);
+        let folded = fold(&text[from..to]);
+        let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let sentence: Vec<String> = words.map(str::to_owned).collect();
         if sentence.len() >= REPEATED_WORDS_MIN {
-            if said.contains(&sentence) {
+            if said.iter().any(|before| repeats(before, &sentence)) {
                 return text[..from].trim_end();
             }
             said.push(sentence);
@@ -78,6 +78,12 @@ pub fn before_repetition(text: &str) -> &str {
         from = to;
     }
     text
+}
+
+/// Returns whether a sentence is one before it, or shares a run of words with it.
+fn repeats(before: &[String], sentence: &[String]) -> bool {
+    before == sentence
+        || sentence.windows(REPEATED_RUN).any(|run| before.windows(REPEATED_RUN).any(|earlier| earlier == run))
 }
 
 /// Returns whether a full stop behind `before` ends no sentence: after an abbreviation, an initial, or a list's number.
@@ -123,6 +129,11 @@ mod tests {
             ("I am not sure how. I am not sure how. I", "I am not sure how."),
             ("Sinin çok çalışkan.\n\nSinin çok çalışkan.\n\nYine.", "Sinin çok çalışkan."),
             ("The cat sleeps, the cat purrs. THE CAT SLEEPS, the cat purrs!", "The cat sleeps, the cat purrs."),
+            (
+                "I'm happy that I could talk about my family. I'm not too happy, I'm just happy that I could talk about it.",
+                "I'm happy that I could talk about my family.",
+            ),
+            ("I like the red one. I like the blue one best.", "I like the red one. I like the blue one best."),
             ("No, no. No, no. Not the red one.", "No, no. No, no. Not the red one."),
             ("Tea is hot. Tea is cold.", "Tea is hot. Tea is cold."),
             ("one two three", "one two three"),

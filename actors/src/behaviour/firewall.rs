@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 pub use self::names::Speaker;
-use self::names::{addresses_last, is_list, own_lines, speaks_as_other};
+use self::names::{is_list, own_lines, speaks_as_other, without_addressee};
 pub use self::plain::Span;
 use super::identity::{self, Claim};
 use super::prompt::without_quotation;
@@ -176,7 +176,7 @@ pub fn inspect(
         return breach(BreachKind::PromptEcho, "a run of the instructions");
     }
     // "Tom: true!" may address the one who is answered; anybody else's name in front is another's voice.
-    if speaks_as_other(text, request) && !addresses_last(text, request) && !is_list(text) {
+    if speaks_as_other(text, request) && !is_list(text) {
         return breach(BreachKind::PromptEcho, "speaks for another");
     }
     if echoes_last(text, &folded, request) {
@@ -232,7 +232,8 @@ fn own_part<'a>(text: &'a str, request: &CompletionRequest, speaker: Speaker<'_>
     if is_list(text) {
         return text;
     }
-    let text = unquoted(without_quotation(speaker.without_label(text, request)));
+    let text = without_addressee(speaker.without_label(text, request), request);
+    let text = unquoted(without_quotation(text));
     unquoted(own_lines(text, speaker, request)).trim()
 }
 

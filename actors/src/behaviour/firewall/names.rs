@@ -1,5 +1,5 @@
-//! Names in front of lines: the bot's own is taken off; another's is a voice to keep back, or part of a list of
-//! members. Layer `behaviour`; pure.
+//! Names in front of lines: the bot's own is taken off, and that of the one who is answered; another's is a voice to keep
+//! back, or part of a list of members. Layer `behaviour`; pure.
 //!
 //! Models imitate the lines of their prompt: `ada: `, `[Ada]: `, `Ada: Ada: `, `[12:34] Ada: `, `@ada_bot: `,
 //! `Ada (to Tom): `, `**Ada:** `, `<Ada> `.
@@ -129,10 +129,10 @@ pub(super) fn speaks_as_other(line: &str, request: &CompletionRequest) -> bool {
     is_speaker(request, |speaker| speaker == label.who)
 }
 
-/// Returns whether the text begins with the name of the one who is answered.
-pub(super) fn addresses_last(text: &str, request: &CompletionRequest) -> bool {
+/// Returns the text behind the name of the one who is answered: the link or the place tells it already.
+pub(super) fn without_addressee<'t>(text: &'t str, request: &CompletionRequest) -> &'t str {
     let last = request.messages.last().and_then(|last| last.content.split_once(": ")).map(|(name, _)| name);
-    labelled(text).is_some_and(|label| Some(label.who) == last)
+    labelled(text).filter(|label| Some(label.who) == last && !label.says.is_empty()).map_or(text, |label| label.says)
 }
 
 /// Returns whether the text is a list of members, one a line, with what each has, does or is, and no talk.
