@@ -9,6 +9,7 @@
 //! | `health` | health and metrics, which need no permission |
 //! | `documents` | the OpenAPI document and the page made of it |
 //! | `measured` | metrics of requests |
+//! | `headers` | request ids, and what browsers may do with answers |
 //! | `closing`, `port`, `socket` | servers, their ports, and the socket on the machine itself |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
@@ -20,6 +21,7 @@ pub mod closing;
 mod documents;
 mod edge;
 mod guard;
+mod headers;
 mod health;
 mod measured;
 mod mount;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Method, StatusCode};
 use axum::middleware;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -12,7 +14,7 @@ use super::closing::{self, Listener, Server};
 use super::edge::Edge;
 use super::port::BoundPort;
 use super::socket::LocalSocket;
-use super::{documents, guard, health, measured, mount, webhook};
+use super::{documents, guard, headers, health, measured, mount, webhook};
 use crate::operate::failure::{Code, Failure};
 use crate::runtime::fleet::RunningFleet;
 
@@ -52,6 +54,14 @@ fn started(listener: Listener, fleet: Arc<RunningFleet>, router: Router, connect
     Server::start(listener, router, connections_max)
 }
 
+/// Answers a method that the path does not have; `Allow` names those that it has.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    Failure::new(Code::WrongMethod, "`Allow` names the methods of this path").into_response()
+}
+
 /// Returns the routes for the node's role: a worker answers for its health and for the cluster only.
 fn router(edge: Edge, hosts: &[String]) -> Router {
     let role = edge.operator.role();
@@ -66,8 +76,9 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
     }
     routes
         .fallback(async || Failure::new(Code::UnknownPath, "nothing is at this path; GET /docs tells what there is"))
-        .method_not_allowed_fallback(async || Failure::new(Code::WrongMethod, "`Allow` names the methods of this path"))
+        .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(Arc::from(hosts), guard::named_hosts_only))
+        .layer(middleware::from_fn(headers::add))
         .layer(middleware::from_fn(measured::measure))
         .with_state(edge)
 }

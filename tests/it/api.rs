@@ -145,6 +145,29 @@ async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
 }
 
 #[tokio::test]
+async fn every_answer_tells_its_request_and_what_a_browser_may_do_with_it() {
+    let stage = FleetStage::start(1, 1, options()).await;
+    for path in ["/health", "/metrics", "/docs", "/api/v1/fleet", "/api/v1/nothing", "/api/v1/control/stop"] {
+        let answer = stage.http.get(stage.url(path)).header("x-request-id", "night-7").send().await.unwrap();
+        let of = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(of("x-request-id").as_deref(), Some("night-7"), "{path}");
+        assert_eq!(of("x-content-type-options").as_deref(), Some("nosniff"), "{path}");
+        assert_eq!(of("referrer-policy").as_deref(), Some("same-origin"), "{path}");
+        assert_eq!(of("cache-control").as_deref(), Some("no-store"), "{path}");
+        assert!(of("content-security-policy").unwrap().starts_with("default-src 'none'"), "{path}");
+    }
+    let url = stage.url("/api/v1/control/stop");
+    for (method, status) in [(Method::OPTIONS, 204), (Method::GET, 405), (Method::DELETE, 405)] {
+        let answer = stage.http.request(method.clone(), &url).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{method}");
+        assert_eq!(answer.headers()["allow"], "POST", "{method}");
+    }
+    let head = stage.http.head(stage.url("/api/v1/fleet")).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK);
+    assert!(head.text().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn the_page_of_the_api_needs_no_script() {
     let stage = FleetStage::start(1, 1, options()).await;
     let answer = stage.get("/docs").await;

@@ -19,7 +19,7 @@ const SUFFIXED_NAME_CHARS_MIN: usize = 3;
 /// Most words up to the comma of a salutation.
 const VOCATIVE_WORDS_MAX: usize = 2;
 
-/// Most words of a question that only the message right above explains.
+/// Most words of a message that only another one explains.
 const BRIEF_WORDS_MAX: usize = 2;
 
 /// Way in which a bot is addressed, the surest first.
@@ -80,9 +80,10 @@ pub fn addressed<'a>(scene: &Scene<'a>, entry: &Note) -> Vec<(&'a CastMember, Ad
 }
 
 /// Returns whether the message turns to another person: by a reply, by a mention of somebody outside the cast, by that
-/// person's name in front, or, when it `asks` no bot, as a brief question right below that person's message ("where?").
-pub(super) fn is_to_person(scene: &Scene<'_>, entry: &Note, asks: bool) -> bool {
-    if begins_with_a_person(scene, entry) || (asks && asks_back(scene, entry)) {
+/// person's name in front, or, when it `calls` no bot, as a brief question or answer right below that person's message
+/// ("where?", "strong no").
+pub(super) fn is_to_person(scene: &Scene<'_>, entry: &Note, calls: bool) -> bool {
+    if begins_with_a_person(scene, entry) || (!calls && is_brief_exchange(scene, entry)) {
         return true;
     }
     let replies = replied_to(scene, entry).is_some_and(|other| {
@@ -109,13 +110,13 @@ fn begins_with_a_person(scene: &Scene<'_>, entry: &Note) -> bool {
     people.any(|other| other.author.id != entry.author.id && is_it(&other.author.name))
 }
 
-/// Returns whether a question is too brief to be for everybody, and the message right above is another person's.
-fn asks_back(scene: &Scene<'_>, entry: &Note) -> bool {
-    let above = talk(scene).find(|other| other.number < entry.number);
-    words_of(entry.folded()).len() <= BRIEF_WORDS_MAX
-        && above.is_some_and(|above| {
-            above.fleet_bot.is_none() && above.author.kind.is_person() && above.author.id != entry.author.id
-        })
+/// Returns whether a message is too brief to be for everybody, the one right above is another person's, and one of the two
+/// asks.
+fn is_brief_exchange(scene: &Scene<'_>, entry: &Note) -> bool {
+    let Some(above) = talk(scene).find(|other| other.number < entry.number) else { return false };
+    let by_another = above.fleet_bot.is_none() && above.author.kind.is_person() && above.author.id != entry.author.id;
+    let asks = |note: &Note| is_question(note.text.as_deref().unwrap_or_default());
+    by_another && words_of(entry.folded()).len() <= BRIEF_WORDS_MAX && (asks(entry) || asks(above))
 }
 
 /// Returns the post that `entry` replies to, when the window still has it.

@@ -103,7 +103,7 @@ impl<'a> Circumstances<'a> {
         Self {
             from,
             question,
-            to_person: is_to_person(scene, entry, question && !calls) || person.is_some(),
+            to_person: is_to_person(scene, entry, calls) || person.is_some(),
             energy: energy(scene),
             decay: scene.chat.spec.strategy.chain_decay.powi(depth),
             minute,

@@ -326,6 +326,20 @@ fn a_brief_question_right_below_a_persons_message_is_that_persons_to_answer() {
 }
 
 #[test]
+fn a_brief_answer_of_one_person_to_another_is_mostly_left_alone() {
+    let mut room = Room::new(ChatPolicy::Natural);
+    let mut other = says(1, None, "sizce bıyık bırakayım mı?", 0);
+    other.author.id = TelegramUserId(2);
+    room.hears(other);
+    let answered = |text: &str| {
+        let entry = says(2, None, text, 0);
+        (0..200).filter(|seed| !room.direct(&entry, *seed).speakers.is_empty()).count()
+    };
+    let (brief, apart) = (answered("bırakma"), answered("bugün dört toplantıya girdim, iş yapamadım"));
+    assert!(brief * 2 < apart, "{brief} against {apart} of 200");
+}
+
+#[test]
 fn remarks_of_people_are_mostly_answered_by_one_and_by_fewer_when_bots_talk_much() {
     let mut room = Room::new(ChatPolicy::Natural);
     let entry = says(100, None, "bugün hava güzel", 0);

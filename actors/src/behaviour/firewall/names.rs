@@ -77,7 +77,7 @@ struct Labelled<'a> {
 impl Speaker<'_> {
     /// Returns the text behind every label that names the speaker.
     pub(super) fn without_label<'t>(&self, text: &'t str, request: &CompletionRequest) -> &'t str {
-        let mut text = text;
+        let mut text = self.without_handle(text);
         for _ in 0..LABELS_MAX {
             match labelled(text).filter(|label| self.is(label.who, request)) {
                 Some(label) => text = label.says,
@@ -85,6 +85,13 @@ impl Speaker<'_> {
             }
         }
         text
+    }
+
+    /// Returns the text behind the speaker's own handle and a comma, as of "@ada_bot, tea please": it calls nobody else.
+    fn without_handle<'t>(&self, text: &'t str) -> &'t str {
+        let handle = text.strip_prefix('@').and_then(|rest| rest.split_once(','));
+        let own = handle.filter(|(handle, _)| self.username.is_some_and(|username| fold(username) == fold(handle)));
+        own.map_or(text, |(_, says)| says.trim_start())
     }
 
     /// Returns whether the text begins with a label that names the speaker.

@@ -79,6 +79,8 @@ fn small_blemishes_are_mended_and_markers_kept() {
     assert_eq!(clean("**Ruby:** tabii"), "tabii");
     assert_eq!(clean("bir\nRuby: iki"), "bir");
     assert_eq!(clean("Ayşe: sana katılıyorum"), "sana katılıyorum", "the link or the place tells whom it answers");
+    assert_eq!(clean("@ruby_bot, tabii"), "tabii");
+    assert_eq!(clean("@tom_bot, tabii"), "@tom_bot, tabii");
     assert_eq!(clean("'tabii'"), "tabii");
     assert_eq!(
         clean("[şaka] i <3 tea, got an Internal Server Error once"),

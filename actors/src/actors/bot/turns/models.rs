@@ -137,9 +137,13 @@ impl Turns {
         };
         let inspected = catch_unwind(AssertUnwindSafe(|| {
             let text = cut::before_repetition(&completion.text);
+            // What a colon announces did not come.
+            let breaks_off = completion.finish_reason == FinishReason::Length || text.trim_end().ends_with(':');
             match completion.finish_reason {
-                FinishReason::Stop => inspect(text),
-                FinishReason::Length => inspect(cut::at_last_sentence(text).ok_or(("cut_short", false))?),
+                FinishReason::Stop | FinishReason::Length if breaks_off => {
+                    inspect(cut::at_last_sentence(text).ok_or(("cut_short", false))?)
+                }
+                FinishReason::Stop | FinishReason::Length => inspect(text),
                 FinishReason::ContentFilter => Err(("content_filter", false)),
             }
         }));
