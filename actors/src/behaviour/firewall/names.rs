@@ -87,7 +87,7 @@ impl Speaker<'_> {
         text
     }
 
-    /// Returns the text behind the speaker's own handle and a comma, as of "@ada_bot, tea please": it calls nobody else.
+    /// Returns the text behind the speaker's own handle and a comma, as of `@ada_bot, tea please`: it calls nobody else.
     fn without_handle<'t>(&self, text: &'t str) -> &'t str {
         let handle = text.strip_prefix('@').and_then(|rest| rest.split_once(','));
         let own = handle.filter(|(handle, _)| self.username.is_some_and(|username| fold(username) == fold(handle)));
