@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use super::closing::{self, Listener, Server};
 use super::edge::Edge;
@@ -20,6 +22,9 @@ use crate::runtime::fleet::RunningFleet;
 
 /// Most connections of people, probes and watchers at a time.
 const API_CONNECTIONS_MAX: usize = 512;
+
+/// Smallest answer that is compressed, in bytes.
+const COMPRESSED_FROM_BYTES: u64 = 1024;
 
 /// Most connections of the local socket.
 const LOCAL_CONNECTIONS_MAX: usize = 64;
@@ -54,6 +59,11 @@ fn started(listener: Listener, fleet: Arc<RunningFleet>, router: Router, connect
     Server::start(listener, router, connections_max)
 }
 
+/// Tells which answers are compressed for whoever asks: long ones, but no stream of events, which would wait in a buffer.
+fn worth_it() -> impl Predicate {
+    SizeAbove::new(COMPRESSED_FROM_BYTES).and(NotForContentType::SSE)
+}
+
 /// Answers a method that the path does not have; `Allow` names those that it has.
 async fn other_method(method: Method) -> Response {
     if method == Method::OPTIONS {
@@ -77,6 +87,7 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
     routes
         .fallback(async || Failure::new(Code::UnknownPath, "nothing is at this path; GET /docs tells what there is"))
         .method_not_allowed_fallback(other_method)
+        .layer(CompressionLayer::new().compress_when(worth_it()))
         .layer(middleware::from_fn_with_state(Arc::from(hosts), guard::named_hosts_only))
         .layer(middleware::from_fn(headers::add))
         .layer(middleware::from_fn(measured::measure))

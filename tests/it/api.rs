@@ -162,6 +162,11 @@ async fn every_answer_tells_its_request_and_what_a_browser_may_do_with_it() {
         assert_eq!(answer.status().as_u16(), status, "{method}");
         assert_eq!(answer.headers()["allow"], "POST", "{method}");
     }
+    for (path, packed) in [("/docs", true), ("/health/live", false), ("/api/v1/events", false)] {
+        let answer = stage.http.get(stage.url(path)).header("accept-encoding", "gzip").send().await.unwrap();
+        let encoding = answer.headers().get("content-encoding").map(|encoding| encoding.to_str().unwrap().to_owned());
+        assert_eq!(encoding.as_deref(), packed.then_some("gzip"), "{path}");
+    }
     let head = stage.http.head(stage.url("/api/v1/fleet")).send().await.unwrap();
     assert_eq!(head.status(), StatusCode::OK);
     assert!(head.text().await.unwrap().is_empty());
