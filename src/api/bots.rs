@@ -8,7 +8,7 @@ use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::ChangeDelivery;
 
 /// The bot of a path.
@@ -48,8 +48,7 @@ impl Route for SetDelivery {
     const PATH: &'static str = "/api/v1/bots/{name}/delivery";
     const SUMMARY: &'static str = "Changes how a bot gets its updates: by polling or by webhook.";
     const MORE: &'static str = "The answer follows the commit; the bot then calls Telegram until Telegram agrees.";
-    const PROBLEMS: &'static [Code] =
-        &[Code::UnknownName, Code::Elsewhere, Code::Conflict, Code::OutOfReach, Code::WrongType, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownName, Code::Elsewhere, Code::Conflict];
     const EXAMPLE: Example = Example {
         address: "/api/v1/bots/Ada/delivery",
         body: r#"{"mode":"webhook"}"#,
@@ -62,12 +61,12 @@ impl Route for SetDelivery {
     type Answer = Json<Delivered>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<ChangeDelivery>,
         call: Call<Self>,
     ) -> Result<Json<Delivered>, Failure> {
         let mode = call.body.mode;
-        operator.set_delivery(&by, &call.path.name, mode).await?;
+        operations.set_delivery(&by, &call.path.name, mode).await?;
         Ok(Json(Delivered { bot: call.path.name, mode }))
     }
 }

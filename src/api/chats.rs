@@ -9,7 +9,7 @@ use super::route::{Call, Example, Method, Nothing, Route};
 use crate::operate::chats::{About, DecisionsAsked};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::{ReadDecisions, ReadTexts};
 use crate::runtime::reasons::DecisionView;
 
@@ -55,7 +55,7 @@ impl Route for Decisions {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/chats/{chat}/decisions";
     const SUMMARY: &'static str = "Explains why bots spoke or kept silent, newest first.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownChat, Code::UnknownMessage, Code::OutOfReach, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownChat, Code::UnknownMessage];
     const EXAMPLE: Example = Example {
         address: "/api/v1/chats/lounge/decisions?limit=1&turns=true",
         body: "",
@@ -68,7 +68,7 @@ impl Route for Decisions {
     type Answer = Json<DecisionList>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<ReadDecisions>,
         call: Call<Self>,
     ) -> Result<Json<DecisionList>, Failure> {
@@ -83,7 +83,7 @@ impl Route for Decisions {
         };
         let texts = text.then(|| by.principal().grant::<ReadTexts>()).transpose()?;
         let asked = DecisionsAsked { about, before: before.map(DecisionNumber), limit, turns };
-        let page = operator.decisions(&by, texts.as_ref(), &call.path.chat, asked).await?;
+        let page = operations.decisions(&by, texts.as_ref(), &call.path.chat, asked).await?;
         Ok(Json(DecisionList { decisions: page.decisions, next: page.next }))
     }
 }

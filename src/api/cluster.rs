@@ -7,7 +7,7 @@ use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::{ReadCluster, SteerCluster};
 use crate::runtime::cluster_orders::Rebalanced;
 use crate::runtime::cluster_view::ClusterView;
@@ -22,7 +22,6 @@ impl Route for Get {
     const SUMMARY: &'static str = "Shows the nodes, what they own, and the moves under way.";
     const MORE: &'static str =
         "While the database does not answer, the node tells what it saw last, and `stale` is set.";
-    const PROBLEMS: &'static [Code] = &[];
     const EXAMPLE: Example = Example {
         address: "/api/v1/cluster",
         body: "",
@@ -35,8 +34,12 @@ impl Route for Get {
     type Body = Nothing;
     type Answer = Json<ClusterView>;
 
-    async fn act(operator: &Operator, by: Granted<ReadCluster>, _: Call<Self>) -> Result<Json<ClusterView>, Failure> {
-        operator.cluster(&by).await.map(Json)
+    async fn act(
+        operations: &Operations,
+        by: Granted<ReadCluster>,
+        _: Call<Self>,
+    ) -> Result<Json<ClusterView>, Failure> {
+        operations.cluster(&by).await.map(Json)
     }
 }
 
@@ -63,7 +66,7 @@ impl Route for Drain {
     const PATH: &'static str = "/api/v1/cluster/drain";
     const SUMMARY: &'static str = "Asks a node to give everything to the others, or takes that back.";
     const MORE: &'static str = "The answer follows the commit; the moves come later.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownNode, Code::Conflict, Code::WrongType, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownNode, Code::Conflict];
     const EXAMPLE: Example = Example {
         address: "/api/v1/cluster/drain",
         body: r#"{"node":"n2","draining":true}"#,
@@ -76,8 +79,12 @@ impl Route for Drain {
     type Body = Draining;
     type Answer = Json<Draining>;
 
-    async fn act(operator: &Operator, by: Granted<SteerCluster>, call: Call<Self>) -> Result<Json<Draining>, Failure> {
-        operator.set_draining(&by, &call.body.node, call.body.draining).await?;
+    async fn act(
+        operations: &Operations,
+        by: Granted<SteerCluster>,
+        call: Call<Self>,
+    ) -> Result<Json<Draining>, Failure> {
+        operations.set_draining(&by, &call.body.node, call.body.draining).await?;
         Ok(Json(call.body))
     }
 }
@@ -104,7 +111,7 @@ impl Route for Rebalance {
     const SUMMARY: &'static str = "Moves bots and chats to where hashing alone places them.";
     const MORE: &'static str =
         "It moves in waves and answers within 25 s; `done` tells whether another call is needed.";
-    const PROBLEMS: &'static [Code] = &[Code::Conflict, Code::WrongType, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::Conflict];
     const EXAMPLE: Example = Example {
         address: "/api/v1/cluster/rebalance",
         body: r#"{"dry_run":true}"#,
@@ -118,10 +125,10 @@ impl Route for Rebalance {
     type Answer = Json<Rebalanced>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<SteerCluster>,
         call: Call<Self>,
     ) -> Result<Json<Rebalanced>, Failure> {
-        operator.rebalance(&by, call.body.dry_run).await.map(Json)
+        operations.rebalance(&by, call.body.dry_run).await.map(Json)
     }
 }

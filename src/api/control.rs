@@ -8,11 +8,8 @@ use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::control::Part;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission;
-
-/// Codes of an order to a bot or chat.
-const PROBLEMS: &[Code] = &[Code::UnknownName, Code::OutOfReach, Code::WrongType, Code::Unavailable];
 
 /// The part to stop or start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -63,7 +60,7 @@ impl Route for Stop {
     const SUMMARY: &'static str = "Stops the fleet, a chat or a bot.";
     const MORE: &'static str =
         "Only a message that is being sent already still goes out. Work that waits stays in the store.";
-    const PROBLEMS: &'static [Code] = PROBLEMS;
+    const PROBLEMS: &'static [Code] = &[Code::UnknownName];
     const EXAMPLE: Example = Example {
         address: "/api/v1/control/stop",
         body: r#"{"scope":"chat","name":"lounge"}"#,
@@ -76,11 +73,11 @@ impl Route for Stop {
     type Answer = Json<Stopped>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<permission::Stop>,
         call: Call<Self>,
     ) -> Result<Json<Stopped>, Failure> {
-        operator.set_stop(&by, call.body.part(), true).await?;
+        operations.set_stop(&by, call.body.part(), true).await?;
         Ok(Json(Stopped { stopped: true }))
     }
 }
@@ -93,7 +90,7 @@ impl Route for Start {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/control/start";
     const SUMMARY: &'static str = "Lifts a stop.";
-    const PROBLEMS: &'static [Code] = PROBLEMS;
+    const PROBLEMS: &'static [Code] = &[Code::UnknownName];
     const EXAMPLE: Example =
         Example { address: "/api/v1/control/start", body: r#"{"scope":"fleet"}"#, answer: r#"{"stopped":false}"# };
     type Permission = permission::Stop;
@@ -103,11 +100,11 @@ impl Route for Start {
     type Answer = Json<Stopped>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<permission::Stop>,
         call: Call<Self>,
     ) -> Result<Json<Stopped>, Failure> {
-        operator.set_stop(&by, call.body.part(), false).await?;
+        operations.set_stop(&by, call.body.part(), false).await?;
         Ok(Json(Stopped { stopped: false }))
     }
 }
@@ -139,7 +136,7 @@ impl Route for Release {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/control/release";
     const SUMMARY: &'static str = "Lets an actor run again that failed too often.";
-    const PROBLEMS: &'static [Code] = &[Code::NotQuarantined, Code::Elsewhere, Code::OutOfReach, Code::WrongType];
+    const PROBLEMS: &'static [Code] = &[Code::NotQuarantined, Code::Elsewhere];
     const EXAMPLE: Example = Example {
         address: "/api/v1/control/release",
         body: r#"{"actor":"bot Ada"}"#,
@@ -152,11 +149,11 @@ impl Route for Release {
     type Answer = Json<Released>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<permission::Release>,
         call: Call<Self>,
     ) -> Result<Json<Released>, Failure> {
-        operator.release(&by, &call.body.actor).await?;
+        operations.release(&by, &call.body.actor).await?;
         Ok(Json(Released { released: call.body.actor }))
     }
 }
@@ -189,8 +186,7 @@ impl Route for LiftPauses {
     const PATH: &'static str = "/api/v1/control/lift-pauses";
     const SUMMARY: &'static str = "Ends the pauses that Telegram asked a bot for.";
     const MORE: &'static str = "Telegram may ask for longer ones when the bot goes on too early.";
-    const PROBLEMS: &'static [Code] =
-        &[Code::UnknownName, Code::Elsewhere, Code::Conflict, Code::OutOfReach, Code::WrongType, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownName, Code::Elsewhere, Code::Conflict];
     const EXAMPLE: Example =
         Example { address: "/api/v1/control/lift-pauses", body: r#"{"bot":"Ada"}"#, answer: r#"{"lifted":"Ada"}"# };
     type Permission = permission::Release;
@@ -200,11 +196,11 @@ impl Route for LiftPauses {
     type Answer = Json<Lifted>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<permission::Release>,
         call: Call<Self>,
     ) -> Result<Json<Lifted>, Failure> {
-        operator.lift_pauses(&by, &call.body.bot).await?;
+        operations.lift_pauses(&by, &call.body.bot).await?;
         Ok(Json(Lifted { lifted: call.body.bot }))
     }
 }

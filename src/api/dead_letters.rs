@@ -7,7 +7,7 @@ use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission;
 use crate::runtime::view::DeadLetterView;
 
@@ -38,7 +38,7 @@ impl Route for List {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/dead-letters";
     const SUMMARY: &'static str = "Lists what failed for good, or whose fate nobody knows; oldest first.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownDeadLetter, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownDeadLetter];
     const EXAMPLE: Example = Example {
         address: "/api/v1/dead-letters?after=turn-1&limit=10",
         body: "",
@@ -51,11 +51,11 @@ impl Route for List {
     type Answer = Json<Letters>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<permission::ReadDeadLetters>,
         call: Call<Self>,
     ) -> Result<Json<Letters>, Failure> {
-        let page = operator.dead_letters(&by, call.query.after.as_deref(), call.query.limit).await?;
+        let page = operations.dead_letters(&by, call.query.after.as_deref(), call.query.limit).await?;
         Ok(Json(Letters { dead_letters: page.letters, next: page.next }))
     }
 }
@@ -96,15 +96,7 @@ impl Route for Redeliver {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/dead-letters/{id}/redeliver";
     const SUMMARY: &'static str = "Gives a dead letter another try.";
-    const PROBLEMS: &'static [Code] = &[
-        Code::UnknownDeadLetter,
-        Code::Conflict,
-        Code::MayDuplicate,
-        Code::Elsewhere,
-        Code::OutOfReach,
-        Code::WrongType,
-        Code::Unavailable,
-    ];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownDeadLetter, Code::Conflict, Code::MayDuplicate, Code::Elsewhere];
     const EXAMPLE: Example = Example {
         address: "/api/v1/dead-letters/turn-2/redeliver",
         body: r#"{"confirm_duplicate":false}"#,
@@ -117,11 +109,11 @@ impl Route for Redeliver {
     type Answer = Json<Redelivered>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<permission::Redeliver>,
         call: Call<Self>,
     ) -> Result<Json<Redelivered>, Failure> {
-        operator.redeliver(&by, &call.path.id, call.body.confirm_duplicate).await?;
+        operations.redeliver(&by, &call.path.id, call.body.confirm_duplicate).await?;
         Ok(Json(Redelivered { id: call.path.id, state: "queued".to_owned() }))
     }
 }

@@ -12,7 +12,7 @@ use super::answer::Events;
 use super::route::{Call, Example, Method, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::ReadFleet;
 use crate::operate::watch::Seen;
 
@@ -47,11 +47,11 @@ impl Route for Watch {
     type Body = Nothing;
     type Answer = Events<Data>;
 
-    async fn act(operator: &Operator, by: Granted<ReadFleet>, _: Call<Self>) -> Result<Events<Data>, Failure> {
+    async fn act(operations: &Operations, by: Granted<ReadFleet>, _: Call<Self>) -> Result<Events<Data>, Failure> {
         let named = |seen| match seen {
             Seen::Event(event) => (event.kind.clone(), Data::Event(event)),
             Seen::Missed(count) => ("missed".to_owned(), Data::Missed(count)),
         };
-        Ok(Events(operator.watch(&by)?.map(named).boxed()))
+        Ok(Events(operations.watch(&by)?.map(named).boxed()))
     }
 }

@@ -2,9 +2,9 @@
 
 use super::answer::Json;
 use super::route::{Call, Example, Method, Nothing, Route};
-use crate::operate::failure::{Code, Failure};
+use crate::operate::failure::Failure;
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::ReadFleet;
 use crate::runtime::view::FleetView;
 
@@ -16,7 +16,6 @@ impl Route for Get {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/fleet";
     const SUMMARY: &'static str = "Shows bots, chats, providers, budgets and queues of this node.";
-    const PROBLEMS: &'static [Code] = &[Code::Unavailable];
     const EXAMPLE: Example = Example {
         address: "/api/v1/fleet",
         body: "",
@@ -28,7 +27,7 @@ impl Route for Get {
     type Body = Nothing;
     type Answer = Json<FleetView>;
 
-    async fn act(operator: &Operator, by: Granted<ReadFleet>, _: Call<Self>) -> Result<Json<FleetView>, Failure> {
-        operator.view(&by).await.map(Json)
+    async fn act(operations: &Operations, by: Granted<ReadFleet>, _: Call<Self>) -> Result<Json<FleetView>, Failure> {
+        operations.view(&by).await.map(Json)
     }
 }

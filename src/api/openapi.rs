@@ -23,8 +23,18 @@ use crate::operate::failure::Code;
 use crate::operate::permission::Permission;
 
 /// Codes that every route may answer.
-pub(super) const COMMON: &[Code] =
-    &[Code::BadRequest, Code::Forbidden, Code::ForeignHost, Code::ForeignOrigin, Code::WrongMethod, Code::Unreadable];
+pub(super) const COMMON: &[Code] = &[
+    Code::BadRequest,
+    Code::Forbidden,
+    Code::OutOfReach,
+    Code::ForeignHost,
+    Code::ForeignOrigin,
+    Code::WrongMethod,
+    Code::TooLarge,
+    Code::WrongType,
+    Code::Unreadable,
+    Code::Unavailable,
+];
 
 /// The name of the schema of problems.
 const PROBLEM: &str = "Problem";

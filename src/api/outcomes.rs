@@ -4,9 +4,9 @@ use botfleet_actors::ports::outcomes::OutcomeRecord;
 
 use super::answer::Lines;
 use super::route::{Call, Example, Method, Nothing, Route};
-use crate::operate::failure::{Code, Failure};
+use crate::operate::failure::Failure;
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::ReadOutcomes;
 
 /// GET /api/v1/outcomes.
@@ -18,7 +18,6 @@ impl Route for List {
     const PATH: &'static str = "/api/v1/outcomes";
     const SUMMARY: &'static str = "Lists how every update ended, oldest first, one a line.";
     const MORE: &'static str = "The answer ends early when the store does not answer.";
-    const PROBLEMS: &'static [Code] = &[];
     const EXAMPLE: Example = Example {
         address: "/api/v1/outcomes",
         body: "",
@@ -31,10 +30,10 @@ impl Route for List {
     type Answer = Lines<OutcomeRecord>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<ReadOutcomes>,
         _: Call<Self>,
     ) -> Result<Lines<OutcomeRecord>, Failure> {
-        operator.outcomes(&by).map(Lines)
+        operations.outcomes(&by).map(Lines)
     }
 }

@@ -9,7 +9,7 @@ use super::answer::Json;
 use super::route::{Call, Example, Method, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::{ClaimRights, ReadPeople};
 
 /// The person of a path.
@@ -56,7 +56,6 @@ impl Route for Get {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/people/{id}";
     const SUMMARY: &'static str = "Shows which data is stored about a person: counts and dates, no words.";
-    const PROBLEMS: &'static [Code] = &[Code::Unavailable];
     const EXAMPLE: Example = Example {
         address: "/api/v1/people/123456789",
         body: "",
@@ -68,9 +67,9 @@ impl Route for Get {
     type Body = Nothing;
     type Answer = Json<Person>;
 
-    async fn act(operator: &Operator, by: Granted<ReadPeople>, call: Call<Self>) -> Result<Json<Person>, Failure> {
+    async fn act(operations: &Operations, by: Granted<ReadPeople>, call: Call<Self>) -> Result<Json<Person>, Failure> {
         let person = call.path.person()?;
-        let record = operator.person(&by, person).await?;
+        let record = operations.person(&by, person).await?;
         Ok(Json(Person { telegram_id: person.0, record }))
     }
 }
@@ -86,7 +85,6 @@ macro_rules! claims {
             const PATH: &'static str = concat!("/api/v1/people/{id}/", $path);
             const SUMMARY: &'static str = $summary;
             const MORE: &'static str = $more;
-            const PROBLEMS: &'static [Code] = &[Code::Unavailable];
             const EXAMPLE: Example =
                 Example { address: concat!("/api/v1/people/123456789/", $path), body: "", answer: $example };
             type Permission = ClaimRights;
@@ -96,12 +94,12 @@ macro_rules! claims {
             type Answer = Json<Claimed>;
 
             async fn act(
-                operator: &Operator,
+                operations: &Operations,
                 by: Granted<ClaimRights>,
                 call: Call<Self>,
             ) -> Result<Json<Claimed>, Failure> {
                 let person = call.path.person()?;
-                let already = operator.claim(&by, person, Right::$right).await?;
+                let already = operations.claim(&by, person, Right::$right).await?;
                 Ok(Json(Claimed { telegram_id: person.0, right: Right::$right.as_str().to_owned(), already }))
             }
         }

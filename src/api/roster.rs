@@ -10,7 +10,7 @@ use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::ChangeRoster;
 use crate::runtime::cluster_orders::AppliedRoster;
 
@@ -42,7 +42,7 @@ impl Route for Replace {
     const SUMMARY: &'static str = "Replaces the bots and chats of the fleet.";
     const MORE: &'static str =
         "`botfleet apply` sends what this takes. The live actors of all nodes follow within a second of the answer.";
-    const PROBLEMS: &'static [Code] = &[Code::Refused, Code::TooLarge, Code::WrongType, Code::Unavailable];
+    const PROBLEMS: &'static [Code] = &[Code::Refused];
     const EXAMPLE: Example = Example {
         address: "/api/v1/roster?dry_run=true",
         body: r#"{"bots":[],"chats":[]}"#,
@@ -57,10 +57,10 @@ impl Route for Replace {
     type Answer = Json<AppliedRoster>;
 
     async fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<ChangeRoster>,
         call: Call<Self>,
     ) -> Result<Json<AppliedRoster>, Failure> {
-        operator.apply(&by, &call.body.0, call.query.dry_run).await.map(Json)
+        operations.apply(&by, &call.body.0, call.query.dry_run).await.map(Json)
     }
 }

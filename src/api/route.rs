@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::Answer;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::Permission;
 
 /// Largest body of a request, unless the route says otherwise.
@@ -95,7 +95,7 @@ pub trait Route: Sized + Send + Sync + 'static {
     /// What a caller should know besides.
     const MORE: &'static str = "";
     /// Codes that it answers besides those of every route.
-    const PROBLEMS: &'static [Code];
+    const PROBLEMS: &'static [Code] = &[];
     /// An example.
     const EXAMPLE: Example;
     /// The largest body.
@@ -115,7 +115,7 @@ pub trait Route: Sized + Send + Sync + 'static {
 
     /// Carries it out, with the permission that was granted.
     fn act(
-        operator: &Operator,
+        operations: &Operations,
         by: Granted<Self::Permission>,
         call: Call<Self>,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;

@@ -2,9 +2,9 @@
 
 use super::answer::Json;
 use super::route::{Call, Example, Method, Nothing, Route};
-use crate::operate::failure::{Code, Failure};
+use crate::operate::failure::Failure;
 use crate::operate::grant::Granted;
-use crate::operate::operator::Operator;
+use crate::operate::operations::Operations;
 use crate::operate::permission::ReadStyle;
 use crate::runtime::style::StyleView;
 
@@ -18,7 +18,6 @@ impl Route for Get {
     const SUMMARY: &'static str = "Shows how differently the personas write, and the most similar pairs.";
     const MORE: &'static str =
         "A distance is 0 for the same hand and 1 for nothing in common; below 0.15 people mix two up.";
-    const PROBLEMS: &'static [Code] = &[Code::Unavailable];
     const EXAMPLE: Example = Example {
         address: "/api/v1/style",
         body: "",
@@ -30,7 +29,7 @@ impl Route for Get {
     type Body = Nothing;
     type Answer = Json<StyleView>;
 
-    async fn act(operator: &Operator, by: Granted<ReadStyle>, _: Call<Self>) -> Result<Json<StyleView>, Failure> {
-        operator.styles(&by).await.map(Json)
+    async fn act(operations: &Operations, by: Granted<ReadStyle>, _: Call<Self>) -> Result<Json<StyleView>, Failure> {
+        operations.styles(&by).await.map(Json)
     }
 }

@@ -68,7 +68,7 @@ async fn served<R: Route>(
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let body = body.map_err(|error| unread(&error))?;
     let body = read::<R>(&headers, &body)?;
-    let answer = R::act(&edge.operator, by, Call { path, query, body }).await?;
+    let answer = R::act(&edge.operations, by, Call { path, query, body }).await?;
     Ok(shown(answer.written()?, <R::Answer as Answer>::FORM))
 }
 

@@ -74,7 +74,7 @@ async fn other_method(method: Method) -> Response {
 
 /// Returns the routes for the node's role: a worker answers for its health and for the cluster only.
 fn router(edge: Edge, hosts: &[String]) -> Router {
-    let role = edge.operator.role();
+    let role = edge.operations.role();
     let observed = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -4,10 +4,10 @@ use botfleet_actors::domain::roster::DeliveryMode;
 
 use super::failure::Failure;
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{ChangeDelivery, Release};
 
-impl Operator {
+impl Operations {
     /// Changes a bot's delivery mode. The change is durable when the call returns; the bot then calls Telegram until
     /// Telegram agrees.
     ///

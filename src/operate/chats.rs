@@ -5,7 +5,7 @@ use botfleet_actors::ports::archive::{DECISIONS_MAX, DecisionQuery};
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{ReadDecisions, ReadTexts};
 use crate::runtime::reasons::{DecisionView, Telling};
 
@@ -43,7 +43,7 @@ pub struct DecisionPage {
     pub next: Option<DecisionNumber>,
 }
 
-impl Operator {
+impl Operations {
     /// Explains decisions of a chat, which is given by its name or id. The beginnings of the messages are added for
     /// whoever may read texts.
     ///

@@ -2,12 +2,12 @@
 
 use super::failure::Failure;
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{ReadCluster, SteerCluster};
 use crate::runtime::cluster_orders::Rebalanced;
 use crate::runtime::cluster_view::ClusterView;
 
-impl Operator {
+impl Operations {
     /// Returns the nodes, the leases and the moves under way.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use botfleet_actors::domain::control::StopScope;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{Release, Stop};
 
 /// The part of the fleet that an order names.
@@ -18,7 +18,7 @@ pub enum Part<'a> {
     Bot(&'a str),
 }
 
-impl Operator {
+impl Operations {
     /// Stops or starts a part of the fleet. The change is durable when the call returns; only a message that is being sent
     /// already still goes out after a stop.
     ///

@@ -4,7 +4,7 @@ use botfleet_actors::domain::dead_letter::DeadLetterId;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{ReadDeadLetters, Redeliver};
 use crate::runtime::view::DeadLetterView;
 
@@ -21,7 +21,7 @@ pub struct DeadLetterPage {
     pub next: Option<String>,
 }
 
-impl Operator {
+impl Operations {
     /// Lists turns that failed too often, and messages that Telegram refused or whose fate nobody knows.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::failure::Failure;
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{ReadFleet, ReadOutcomes, ReadStyle};
 use crate::runtime::style::StyleView;
 use crate::runtime::view::FleetView;
@@ -16,7 +16,7 @@ use crate::runtime::view::FleetView;
 /// Number of outcomes read from the store at once: bounds the memory of a request.
 const PAGE: usize = 500;
 
-impl Operator {
+impl Operations {
     /// Returns bots, chats and providers with their snapshots.
     ///
     /// # Errors

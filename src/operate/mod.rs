@@ -9,7 +9,7 @@
 //! | `permission` | what may be asked, as types, and the least role of each |
 //! | `grant` | a principal's permission, as proof that it was granted |
 //! | `failure` | why something was not done, by what the caller does about it |
-//! | `operator` | the fleet behind the layer |
+//! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
 mod bots;
@@ -20,7 +20,7 @@ mod dead_letters;
 pub mod failure;
 mod fleet;
 pub mod grant;
-pub mod operator;
+pub mod operations;
 mod people;
 pub mod permission;
 pub mod principal;

@@ -5,10 +5,10 @@ use botfleet_actors::domain::people::{PersonRecord, Right};
 
 use super::failure::Failure;
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::{ClaimRights, ReadPeople};
 
-impl Operator {
+impl Operations {
     /// Returns which data is stored about a person: counts and dates, never words.
     ///
     /// # Errors

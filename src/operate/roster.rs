@@ -4,11 +4,11 @@ use botfleet_actors::domain::roster::RosterPlan;
 
 use super::failure::Failure;
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::ChangeRoster;
 use crate::runtime::cluster_orders::AppliedRoster;
 
-impl Operator {
+impl Operations {
     /// Replaces the bots and chats of the fleet, or only tells what that would change. The live actors of all nodes follow
     /// within a second.
     ///

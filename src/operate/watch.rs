@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operator::Operator;
+use super::operations::Operations;
 use super::permission::ReadFleet;
 use crate::runtime::events::WATCHERS_MAX;
 use crate::runtime::fleet::RunningFleet;
@@ -35,7 +35,7 @@ struct Watcher {
     _room: OwnedSemaphorePermit,
 }
 
-impl Operator {
+impl Operations {
     /// Streams events from now on, until the process stops.
     ///
     /// # Errors

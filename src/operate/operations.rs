@@ -10,11 +10,11 @@ use crate::runtime::fleet::RunningFleet;
 
 /// Carries out operations on the running fleet.
 #[derive(Clone)]
-pub struct Operator {
+pub struct Operations {
     pub(super) fleet: Arc<RunningFleet>,
 }
 
-impl Operator {
+impl Operations {
     /// Creates the layer over a fleet.
     pub fn new(fleet: Arc<RunningFleet>) -> Self {
         Self { fleet }
