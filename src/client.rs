@@ -42,6 +42,12 @@ pub enum CallError {
         /// The reason.
         detail: String,
     },
+    /// The address, or a name in the path, does not fit.
+    #[error("{0}")]
+    Unfit(String),
+    /// The fleet did it, and its answer is of a version that this program does not know.
+    #[error("the fleet carried it out, but its answer is of another version: {0}")]
+    Done(String),
     /// The answer is of another program, or of a version that this one does not know.
     #[error("the answer is not the fleet's: {0}")]
     Foreign(String),
@@ -97,7 +103,8 @@ impl Client {
     where
         <R::Answer as Answer>::Item: DeserializeOwned,
     {
-        let url = format!("{}{}", self.base, address::<R>(&call.path, &call.query));
+        let address = address::<R>(&call.path, &call.query).map_err(|unfit| CallError::Unfit(unfit.to_string()))?;
+        let url = format!("{}{address}", self.base);
         let mut request = match R::METHOD {
             Method::Get => self.http.get(url),
             Method::Post => self.http.post(url),
@@ -112,7 +119,10 @@ impl Client {
             let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
             return Err(CallError::Refused { status, code: or(code, "unknown"), detail: or(detail, "no detail") });
         }
-        serde_json::from_slice(&body).map_err(|error| CallError::Foreign(error.to_string()))
+        serde_json::from_slice(&body).map_err(|error| match R::METHOD {
+            Method::Get => CallError::Foreign(error.to_string()),
+            Method::Post | Method::Put => CallError::Done(error.to_string()),
+        })
     }
 
     /// Returns the status and body of what is at a path outside the list: health and metrics.
@@ -127,7 +137,9 @@ impl Client {
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), CallError> {
         let failed = |cause: reqwest::Error| {
-            if cause.is_connect() {
+            if cause.is_builder() {
+                CallError::Unfit(format!("{:?} is no address: write HOST:PORT, or unix:PATH", self.address))
+            } else if cause.is_connect() {
                 CallError::Unreachable { address: self.address.clone(), cause }
             } else {
                 CallError::Unanswered(cause)

@@ -6,8 +6,16 @@ use serde_json::{Map, Value};
 
 use super::route::Route;
 
+/// A name that no path can hold: it is empty, or clients resolve it as a step within the path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} cannot be asked for by this name; give its id, where there is one")]
+pub struct UnfitName(String);
+
 /// Returns path and query. Filters that are absent or false stay out.
-pub fn address<R: Route>(path: &R::Path, query: &R::Query) -> String {
+///
+/// # Errors
+/// A name that is empty, `.` or `..`.
+pub fn address<R: Route>(path: &R::Path, query: &R::Query) -> Result<String, UnfitName> {
     let names = fields(path);
     let mut address = String::new();
     for (at, part) in R::PATH.split('/').enumerate() {
@@ -15,7 +23,13 @@ pub fn address<R: Route>(path: &R::Path, query: &R::Query) -> String {
             address.push('/');
         }
         match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            Some(name) => address.push_str(&encoded(&text(names.get(name).unwrap_or(&Value::Null)))),
+            Some(name) => {
+                let value = text(names.get(name).unwrap_or(&Value::Null));
+                if matches!(value.as_str(), "" | "." | "..") {
+                    return Err(UnfitName(value));
+                }
+                address.push_str(&encoded(&value));
+            }
             None => address.push_str(part),
         }
     }
@@ -27,7 +41,7 @@ pub fn address<R: Route>(path: &R::Path, query: &R::Query) -> String {
             sign = '&';
         }
     }
-    address
+    Ok(address)
 }
 
 fn fields(of: &impl serde::Serialize) -> Map<String, Value> {
@@ -72,7 +86,13 @@ mod tests {
     fn only_filters_that_are_given_stand_in_an_address() {
         let chat = ChatCalled { chat: "çay".to_owned() };
         let filter = DecisionFilter { message: Some(4711), turns: true, ..DecisionFilter::default() };
-        assert_eq!(address::<Decisions>(&chat, &filter), "/api/v1/chats/%C3%A7ay/decisions?message=4711&turns=true");
-        assert_eq!(address::<Decisions>(&chat, &DecisionFilter::default()), "/api/v1/chats/%C3%A7ay/decisions");
+        let about = address::<Decisions>(&chat, &filter);
+        assert_eq!(about.as_deref(), Ok("/api/v1/chats/%C3%A7ay/decisions?message=4711&turns=true"));
+        let plain = address::<Decisions>(&chat, &DecisionFilter::default());
+        assert_eq!(plain.as_deref(), Ok("/api/v1/chats/%C3%A7ay/decisions"));
+        for unfit in ["", ".", ".."] {
+            let chat = ChatCalled { chat: unfit.to_owned() };
+            assert!(address::<Decisions>(&chat, &DecisionFilter::default()).is_err(), "{unfit:?}");
+        }
     }
 }

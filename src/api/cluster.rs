@@ -92,12 +92,12 @@ impl Route for Drain {
 /// Options of a rebalance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Balance {
+pub struct RebalanceOptions {
     /// Moves nothing, only tells what would move.
     pub dry_run: bool,
 }
 
-impl Body for Balance {
+impl Body for RebalanceOptions {
     const NEED: Need = Need::Optional;
 }
 
@@ -121,7 +121,7 @@ impl Route for Rebalance {
     type Permission = SteerCluster;
     type Path = Nothing;
     type Query = Nothing;
-    type Body = Balance;
+    type Body = RebalanceOptions;
     type Answer = Json<Rebalanced>;
 
     async fn act(

@@ -161,12 +161,12 @@ impl Route for Release {
 /// The bot whose pauses end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Paused {
+pub struct PausedBot {
     /// Name in the manifest.
     pub bot: String,
 }
 
-impl Body for Paused {
+impl Body for PausedBot {
     const NEED: Need = Need::Required;
 }
 
@@ -192,7 +192,7 @@ impl Route for LiftPauses {
     type Permission = permission::Release;
     type Path = Nothing;
     type Query = Nothing;
-    type Body = Paused;
+    type Body = PausedBot;
     type Answer = Json<Lifted>;
 
     async fn act(

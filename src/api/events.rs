@@ -19,7 +19,7 @@ use crate::operate::watch::Seen;
 /// The data of an event.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub enum Data {
+pub enum EventData {
     /// What happened.
     Event(LiveEvent),
     /// The number of events that a slow watcher lost; the event's name is `missed`.
@@ -45,12 +45,12 @@ impl Route for Watch {
     type Path = Nothing;
     type Query = Nothing;
     type Body = Nothing;
-    type Answer = Events<Data>;
+    type Answer = Events<EventData>;
 
-    async fn act(operations: &Operations, by: Granted<ReadFleet>, _: Call<Self>) -> Result<Events<Data>, Failure> {
+    async fn act(operations: &Operations, by: Granted<ReadFleet>, _: Call<Self>) -> Result<Events<EventData>, Failure> {
         let named = |seen| match seen {
-            Seen::Event(event) => (event.kind.clone(), Data::Event(event)),
-            Seen::Missed(count) => ("missed".to_owned(), Data::Missed(count)),
+            Seen::Event(event) => (event.kind.clone(), EventData::Event(event)),
+            Seen::Missed(count) => ("missed".to_owned(), EventData::Missed(count)),
         };
         Ok(Events(operations.watch(&by)?.map(named).boxed()))
     }

@@ -29,8 +29,8 @@ pub(super) const COMMON: &[Code] = &[
     Code::OutOfReach,
     Code::ForeignHost,
     Code::ForeignOrigin,
-    Code::WrongMethod,
     Code::TooLarge,
+    Code::TooSlow,
     Code::WrongType,
     Code::Unreadable,
     Code::Unavailable,
@@ -39,10 +39,8 @@ pub(super) const COMMON: &[Code] = &[
 /// The name of the schema of problems.
 const PROBLEM: &str = "Problem";
 
+// RFC 9457.
 /// A refused or failed request.
-///
-/// # Source
-/// RFC 9457.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "tells the schema alone; the edge writes the members")]
 struct Problem {
@@ -59,7 +57,7 @@ struct Problem {
 }
 
 /// Makes the document.
-pub fn document() -> OpenApi {
+fn document() -> OpenApi {
     let mut made = Made::default();
     each(&mut made);
     made.schemas.insert(PROBLEM.to_owned(), Problem::schema());
@@ -70,10 +68,23 @@ pub fn document() -> OpenApi {
     OpenApiBuilder::new().info(info).paths(made.paths).components(Some(components)).build()
 }
 
-/// Returns the document as it is committed and served.
+/// Returns the OpenAPI document as it is committed and served.
 pub fn text() -> String {
-    let document = serde_json::to_value(document()).unwrap_or_default();
+    let mut document = serde_json::to_value(document()).unwrap_or_default();
+    for operation in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for method in operation.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            method["parameters"].as_array_mut().into_iter().flatten().for_each(without_null);
+        }
+    }
     format!("{document:#}\n")
+}
+
+/// A parameter that is absent is left out; `null` would be a text.
+fn without_null(parameter: &mut Value) {
+    let kinds = parameter["schema"]["type"].as_array().cloned().unwrap_or_default();
+    if let [kind] = kinds.into_iter().filter(|kind| kind != "null").collect::<Vec<_>>().as_slice() {
+        parameter["schema"]["type"] = kind.clone();
+    }
 }
 
 #[derive(Default)]
@@ -125,8 +136,8 @@ impl Made {
         let content = ContentBuilder::new().schema(Some(schema)).example(Some(example(R::EXAMPLE.answer))).build();
         let means = match form {
             Form::Json => "Done.",
-            Form::Lines => "A JSON value a line.",
-            Form::Events => "Server-sent events; each has a JSON value as its data.",
+            Form::Lines => "A JSON value a line; the schema is that of a line.",
+            Form::Events => "Server-sent events; the schema is that of the data of an event.",
         };
         let done = ResponseBuilder::new().description(means).content(form.media_type(), content).build();
         operation = operation.response("200", done);

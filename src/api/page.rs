@@ -19,7 +19,13 @@ pre, .wide { overflow-x: auto; }\n\
 pre { padding: .75rem; border: 1px solid; border-radius: .25rem; }\n\
 pre, code { font-size: .875rem; }\n\
 table { border-collapse: collapse; }\n\
-th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid; }\n";
+th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid; }\n\
+code { overflow-wrap: anywhere; }\n\
+@media (max-width: 40rem) {\n\
+  tr { display: block; padding: .5rem 0; border-bottom: 1px solid; }\n\
+  tr:has(th) { display: none; }\n\
+  td { display: block; padding: 0; border: 0; }\n\
+}\n";
 
 /// Makes the page.
 pub fn html() -> String {
@@ -47,7 +53,11 @@ pub fn html() -> String {
             }
             html.push_str("</table></div>\n");
         } else if !line.is_empty() {
-            let _ = writeln!(html, "<p>{}</p>", inline(line));
+            let mut paragraph = line.to_owned();
+            while let Some(more) = lines.next_if(|line| !line.is_empty()) {
+                paragraph = format!("{paragraph} {more}");
+            }
+            let _ = writeln!(html, "<p>{}</p>", inline(&paragraph));
         }
     }
     html.push_str("</main>\n</body>\n</html>\n");

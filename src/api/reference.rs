@@ -27,7 +27,7 @@ pub fn markdown() -> String {
     text.push_str(&routes.text);
     text.push_str("\n## Permissions\n\n| permission | viewer | operator | admin | allows |\n|---|---|---|---|---|\n");
     for (name, least, allows) in ALL {
-        let has = |role: Role| if role >= *least { "yes" } else { "" };
+        let has = |role: Role| if role >= *least { role.as_str() } else { "" };
         let [viewer, operator, admin] = [Role::Viewer, Role::Operator, Role::Admin].map(has);
         let _ = writeln!(text, "| `{name}` | {viewer} | {operator} | {admin} | {allows} |");
     }

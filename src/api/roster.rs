@@ -26,9 +26,9 @@ pub struct Manner {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]
-pub struct Plan(pub RosterPlan);
+pub struct RosterBody(pub RosterPlan);
 
-impl Body for Plan {
+impl Body for RosterBody {
     const NEED: Need = Need::Required;
 }
 
@@ -53,7 +53,7 @@ impl Route for Replace {
     type Permission = ChangeRoster;
     type Path = Nothing;
     type Query = Manner;
-    type Body = Plan;
+    type Body = RosterBody;
     type Answer = Json<AppliedRoster>;
 
     async fn act(

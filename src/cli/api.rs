@@ -1,5 +1,8 @@
 //! The address of the running fleet's API, for commands that ask it. Layer `cli`.
 
+use std::fs::symlink_metadata;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use clap::Args;
@@ -11,7 +14,7 @@ use crate::client::{CallError, Client};
 #[derive(Clone, Debug, Args)]
 pub struct Api {
     /// Address of the running fleet's API, as `botfleet run` prints it: `HOST:PORT`, or `unix:PATH` for the local socket.
-    /// Without it: botfleet.sock if it is there, else 127.0.0.1:8080.
+    /// Without it: botfleet.sock if a fleet listens there, else 127.0.0.1:8080.
     #[arg(long = "api", value_name = "ADDRESS")]
     pub address: Option<String>,
 }
@@ -25,11 +28,18 @@ const ADDRESS: &str = "127.0.0.1:8080";
 impl Api {
     /// Returns the client for that address.
     pub(super) fn client(&self) -> Result<Client, CallError> {
-        let default = || {
-            if Path::new(SOCKET).exists() { format!("unix:{SOCKET}") } else { ADDRESS.to_owned() }
-        };
+        let default = || if is_served(Path::new(SOCKET)) { format!("unix:{SOCKET}") } else { ADDRESS.to_owned() };
         Client::new(&self.address.clone().unwrap_or_else(default))
     }
+}
+
+/// Returns whether a fleet of this user, or of root, listens at the path: a killed one leaves its file, and somebody else may
+/// have put one into the folder.
+fn is_served(path: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let ours =
+        symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket() && (file.uid() == own || file.uid() == 0));
+    ours && UnixStream::connect(path).is_ok()
 }
 
 /// Returns the call of a route that takes no names, no filters and no body.

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::api::{Api, order, plain};
 use super::check::table;
-use crate::api::cluster::{Balance, Drain, Draining, Get, Rebalance};
+use crate::api::cluster::{Drain, Draining, Get, Rebalance, RebalanceOptions};
 use crate::runtime::cluster_view::{ClusterView, MoveView, NodeView};
 
 /// Interval of `--watch`.
@@ -110,7 +110,7 @@ async fn drain(args: &DrainArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn rebalance(args: &RebalanceArgs) -> anyhow::Result<ExitCode> {
-    let done = args.api.client()?.call(order::<Rebalance>(Balance { dry_run: args.dry_run })).await?;
+    let done = args.api.client()?.call(order::<Rebalance>(RebalanceOptions { dry_run: args.dry_run })).await?;
     let mut text = moves(&done.moves);
     let (count, waves) = (done.moves.len(), done.waves);
     let _ = match (args.dry_run, done.done) {

@@ -84,6 +84,11 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     let metrics = recorder::install()?;
     let port = BoundPort::bind(config.server.listen).await?;
     let address = port.address()?;
+    // Like the port, a socket that is set is found to be unfit before any work.
+    let mut socket = match &config.server.local_socket {
+        Some(path) => Some(LocalSocket::bind(path).await?),
+        None => None,
+    };
     let receiver = match config.webhooks.public_url() {
         Some(_) => Some(webhook::bind(config.webhooks.listen).await?),
         None => None,
@@ -103,7 +108,10 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     };
     let mut servers = vec![port.serve(Arc::clone(&fleet), metrics.clone(), &config.server.hosts)];
     announce(&format!("listening  http://{address}"));
-    if let Some(socket) = local_socket(&config)? {
+    if socket.is_none() {
+        socket = socket_beside(&config).await;
+    }
+    if let Some(socket) = socket {
         announce(&format!("socket     {}", socket.path().display()));
         servers.push(socket.serve(Arc::clone(&fleet), metrics));
     }
@@ -145,17 +153,10 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     })
 }
 
-/// Binds the local socket. Only one that is set must succeed: the place beside the database file may not suit a socket.
-fn local_socket(config: &Config) -> anyhow::Result<Option<LocalSocket>> {
-    let Some(path) = config.local_socket() else { return Ok(None) };
-    match LocalSocket::bind(&path) {
-        Ok(socket) => Ok(Some(socket)),
-        Err(error) if config.server.local_socket.is_some() => Err(error),
-        Err(error) => {
-            tracing::warn!(error = %format!("{error:#}"), "there is no local socket");
-            Ok(None)
-        }
-    }
+/// Binds the local socket beside the database file, which this process holds by now. The place may not suit a socket.
+async fn socket_beside(config: &Config) -> Option<LocalSocket> {
+    let bound = LocalSocket::bind(&config.local_socket()?).await;
+    bound.inspect_err(|error| tracing::warn!(error = %format!("{error:#}"), "there is no local socket")).ok()
 }
 
 /// Raises the soft limit of open files to the hard one: each bot holds a poll, and both ports hold clients.

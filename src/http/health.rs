@@ -14,12 +14,12 @@ pub(super) async fn live() -> &'static str {
 
 /// GET /health/ready: 200 when the node can work, 503 when it cannot.
 pub(super) async fn ready(State(edge): State<Edge>) -> (StatusCode, &'static str) {
-    if edge.fleet.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") }
+    if edge.operations.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") }
 }
 
 /// GET /health: the health of every part.
 pub(super) async fn health(State(edge): State<Edge>) -> impl IntoResponse {
-    let health = edge.fleet.health().await;
+    let health = edge.operations.health().await;
     let status = if health.status == "unhealthy" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health))
 }

@@ -3,13 +3,12 @@
 //! A request goes through one way: who asks, the permission, the path, the filters, the body, the operation, the answer.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body as Content, Bytes};
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::body::{Body as Content, Bytes, to_bytes};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +21,9 @@ use crate::api::answer::{Answer, Form, Written};
 use crate::api::list::{Visitor, each};
 use crate::api::route::{Body, Call, Method, Need, Route};
 use crate::operate::failure::{Code, Failure};
-use crate::operate::principal::Principal;
+
+/// Most time for a body to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Interval of the empty comments that keep proxies from closing a quiet stream.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -49,8 +50,7 @@ impl Visitor for Mount {
             Method::Post => MethodFilter::POST,
             Method::Put => MethodFilter::PUT,
         };
-        let handler = on(filter, served::<R>).layer(DefaultBodyLimit::max(R::BODY_MAX_BYTES));
-        self.router = std::mem::take(&mut self.router).route(R::PATH, handler);
+        self.router = std::mem::take(&mut self.router).route(R::PATH, on(filter, served::<R>));
     }
 }
 
@@ -58,23 +58,32 @@ async fn served<R: Route>(
     State(edge): State<Edge>,
     path: Result<Path<R::Path>, PathRejection>,
     query: Result<Query<R::Query>, QueryRejection>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Response, Failure> {
-    // Whoever passed the guard is on this machine.
-    let principal = Arc::new(Principal::local());
-    let by = principal.grant::<R::Permission>()?;
+    // Nothing is read of the body before.
+    let by = edge.principal.grant::<R::Permission>()?;
     let Path(path) = path.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
-    let body = body.map_err(|error| unread(&error))?;
-    let body = read::<R>(&headers, &body)?;
+    let (head, body) = request.into_parts();
+    let body = received(&head.headers, body, R::BODY_MAX_BYTES).await?;
+    let body = read::<R>(&head.headers, &body)?;
     let answer = R::act(&edge.operations, by, Call { path, query, body }).await?;
     Ok(shown(answer.written()?, <R::Answer as Answer>::FORM))
 }
 
-fn unread(error: &BytesRejection) -> Failure {
-    let code = if error.status().as_u16() == Code::TooLarge.status() { Code::TooLarge } else { Code::BadRequest };
-    Failure::new(code, error.body_text())
+/// Receives a body of at most `max` bytes.
+async fn received(headers: &HeaderMap, body: Content, max: usize) -> Result<Bytes, Failure> {
+    let too_large = || Failure::new(Code::TooLarge, format!("the body is longer than {max} bytes"));
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > max) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, max)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) if announced.is_none() => Err(too_large()),
+        Ok(Err(_)) => Err(Failure::new(Code::BadRequest, "the body breaks off")),
+        Err(_) => Err(Failure::new(Code::TooSlow, "the body did not arrive in time")),
+    }
 }
 
 /// Reads the body of a request.

@@ -7,7 +7,6 @@ use axum::http::{Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use botfleet_actors::domain::ownership::NodeRole;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -18,6 +17,7 @@ use super::port::BoundPort;
 use super::socket::LocalSocket;
 use super::{documents, guard, headers, health, measured, mount, webhook};
 use crate::operate::failure::{Code, Failure};
+use crate::operate::principal::Principal;
 use crate::runtime::fleet::RunningFleet;
 
 /// Most connections of people, probes and watchers at a time.
@@ -35,7 +35,7 @@ const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 impl BoundPort {
     /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
-        let router = router(Edge::new(&fleet, metrics), hosts);
+        let router = router(Edge::new(&fleet, Principal::unnamed(), metrics), hosts);
         started(Listener::Port(self.0), fleet, router, API_CONNECTIONS_MAX)
     }
 
@@ -49,7 +49,7 @@ impl BoundPort {
 impl LocalSocket {
     /// Serves the fleet's API to whoever runs it, until the server is closed.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> Server {
-        let router = router(Edge::new(&fleet, metrics), &[]);
+        let router = router(Edge::new(&fleet, Principal::local(), metrics), &[]);
         started(Listener::Local(self), fleet, router, LOCAL_CONNECTIONS_MAX)
     }
 }
@@ -72,7 +72,7 @@ async fn other_method(method: Method) -> Response {
     Failure::new(Code::WrongMethod, "`Allow` names the methods of this path").into_response()
 }
 
-/// Returns the routes for the node's role: a worker answers for its health and for the cluster only.
+/// Returns the routes for the node's role: a worker answers for its health, for the cluster and with the documents only.
 fn router(edge: Edge, hosts: &[String]) -> Router {
     let role = edge.operations.role();
     let observed = Router::new()
@@ -80,11 +80,9 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics));
-    let mut routes = observed.merge(mount::routes(role));
-    if role != NodeRole::Worker {
-        routes = routes.merge(documents::routes());
-    }
-    routes
+    observed
+        .merge(mount::routes(role))
+        .merge(documents::routes())
         .fallback(async || Failure::new(Code::UnknownPath, "nothing is at this path; GET /docs tells what there is"))
         .method_not_allowed_fallback(other_method)
         .layer(CompressionLayer::new().compress_when(worth_it()))

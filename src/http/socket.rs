@@ -6,8 +6,8 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::{UnixListener, UnixStream};
@@ -17,6 +17,9 @@ use tokio::net::{UnixListener, UnixStream};
 /// # Source
 /// unix(7): `sun_path` holds 108 bytes, the last of them 0.
 pub const PATH_MAX_BYTES: usize = 107;
+
+/// The longest time for a process at the path to take a call.
+const CALLED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The bound local socket. Dropping it removes the file.
 #[derive(Debug)]
@@ -29,13 +32,14 @@ pub struct LocalSocket {
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
-    inode: u64,
+    /// Device and inode.
+    place: (u64, u64),
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Another process may have put its own there meanwhile.
-        if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.place) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -46,7 +50,7 @@ impl LocalSocket {
     ///
     /// # Errors
     /// When a process listens there already, something else is at the path, or the path is too long or not writable.
-    pub fn bind(path: &Path) -> anyhow::Result<Self> {
+    pub async fn bind(path: &Path) -> anyhow::Result<Self> {
         let length = path.as_os_str().len();
         if length > PATH_MAX_BYTES {
             bail!(
@@ -55,7 +59,7 @@ impl LocalSocket {
                 path.display()
             );
         }
-        remove_left_behind(path)?;
+        remove_left_behind(path).await?;
         let failed = || {
             format!(
                 "cannot make the local socket {} (set server.local_socket to a path that this user may write)",
@@ -63,9 +67,11 @@ impl LocalSocket {
             )
         };
         let listener = UnixListener::bind(path).with_context(failed)?;
+        let found = fs::symlink_metadata(path).with_context(failed)?;
+        let file = SocketFile { path: path.to_owned(), place: (found.dev(), found.ino()) };
+        // Until then the mode is the umask's; callers are asked for their user all the same.
         fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(failed)?;
-        let inode = fs::symlink_metadata(path).with_context(failed)?.ino();
-        Ok(Self { listener, file: SocketFile { path: path.to_owned(), inode } })
+        Ok(Self { listener, file })
     }
 
     /// Returns the path.
@@ -91,14 +97,16 @@ fn is_welcome(user: u32, own: u32) -> bool {
     user == own || user == 0
 }
 
-fn remove_left_behind(path: &Path) -> anyhow::Result<()> {
+async fn remove_left_behind(path: &Path) -> anyhow::Result<()> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
     let hint = "set server.local_socket to another path";
     if !found.file_type().is_socket() {
         bail!("{} is there and is no socket ({hint})", path.display());
     }
-    if StdUnixStream::connect(path).is_ok() {
-        bail!("another process listens at {} ({hint})", path.display());
+    match tokio::time::timeout(CALLED_WITHIN, UnixStream::connect(path)).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Ok(Err(error)) => return Err(error).with_context(|| format!("{} cannot be called ({hint})", path.display())),
+        Ok(Ok(_)) | Err(_) => bail!("another process listens at {} ({hint})", path.display()),
     }
     fs::remove_file(path).with_context(|| format!("{} was left behind and cannot be removed ({hint})", path.display()))
 }
@@ -113,9 +121,9 @@ mod tests {
     async fn the_file_is_private_and_goes_with_its_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("botfleet.sock");
-        let socket = LocalSocket::bind(&path).unwrap();
+        let socket = LocalSocket::bind(&path).await.unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let second = LocalSocket::bind(&path).unwrap_err().to_string();
+        let second = LocalSocket::bind(&path).await.unwrap_err().to_string();
         assert!(second.contains("another process listens"), "{second}");
         drop(socket);
         assert!(!path.exists());
@@ -127,14 +135,14 @@ mod tests {
         let path = folder.path().join("botfleet.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists(), "a killed process leaves its file");
-        let socket = LocalSocket::bind(&path).unwrap();
+        let socket = LocalSocket::bind(&path).await.unwrap();
         drop(socket);
         fs::write(&path, "words").unwrap();
-        let refused = LocalSocket::bind(&path).unwrap_err().to_string();
+        let refused = LocalSocket::bind(&path).await.unwrap_err().to_string();
         assert!(refused.contains("is no socket"), "{refused}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "words");
         let long = folder.path().join("x".repeat(120));
-        let refused = LocalSocket::bind(&long).unwrap_err().to_string();
+        let refused = LocalSocket::bind(&long).await.unwrap_err().to_string();
         assert!(refused.contains("server.local_socket"), "{refused}");
     }
 
@@ -142,9 +150,9 @@ mod tests {
     async fn a_socket_that_another_process_put_there_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("botfleet.sock");
-        let first = LocalSocket::bind(&path).unwrap();
+        let first = LocalSocket::bind(&path).await.unwrap();
         fs::rename(&path, folder.path().join("old.sock")).unwrap();
-        let second = LocalSocket::bind(&path).unwrap();
+        let second = LocalSocket::bind(&path).await.unwrap();
         drop(first);
         assert!(path.exists());
         drop(second);

@@ -58,6 +58,9 @@ impl Operations {
     ) -> Result<DecisionPage, Failure> {
         let unknown = || Failure::new(Code::UnknownChat, format!("{chat:?} is no chat of the manifest, by name or id"));
         let chat = by.chat(self.fleet.chat_called(chat).ok_or_else(unknown)?)?;
+        if let Some(texts) = texts {
+            texts.chat(chat)?;
+        }
         let entry = match asked.about {
             None => None,
             Some(About::Entry(entry)) => Some(entry),

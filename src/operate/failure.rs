@@ -56,6 +56,7 @@ codes! {
     UnknownNode = "unknown_node" 404: "Give the name of a living node.";
     NotQuarantined = "not_quarantined" 404: "Nothing needs to be done: the actor is not quarantined.";
     WrongMethod = "wrong_method" 405: "Use a method that `Allow` names.";
+    TooSlow = "too_slow" 408: "Send the body faster.";
     Conflict = "conflict" 409: "Look at the present state; the detail says what is in the way.";
     MayDuplicate = "may_duplicate" 409: "Send `confirm_duplicate` if the message may show up twice.";
     Elsewhere = "elsewhere" 409: "Ask the node that the detail names.";

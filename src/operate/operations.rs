@@ -7,6 +7,7 @@ use botfleet_actors::domain::ownership::NodeRole;
 
 use super::failure::{Code, Failure};
 use crate::runtime::fleet::RunningFleet;
+use crate::runtime::view::Health;
 
 /// Carries out operations on the running fleet.
 #[derive(Clone)]
@@ -23,6 +24,16 @@ impl Operations {
     /// Returns the role of this node.
     pub fn role(&self) -> NodeRole {
         self.fleet.role()
+    }
+
+    /// Returns whether the node can do its work; no permission is needed.
+    pub fn is_ready(&self) -> bool {
+        self.fleet.is_ready()
+    }
+
+    /// Returns the health of the parts, soon, even if one of them hangs; no permission is needed.
+    pub async fn health(&self) -> Health {
+        self.fleet.health().await
     }
 
     /// Returns the bot of that name in the manifest.

@@ -11,8 +11,11 @@ use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::permission::Permission;
 
-/// The name of the principal on the machine itself.
+/// The name of the principal of the local socket.
 const LOCAL: &str = "local";
+
+/// The name of whoever calls a port, until people sign in.
+const UNNAMED: &str = "api";
 
 /// A role, the one with the fewest permissions first. Each role has the permissions of those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,9 +64,15 @@ impl Principal {
         Self { name: name.into(), role, reach }
     }
 
-    /// Returns the principal on the machine itself: an admin.
+    /// Returns the principal of the local socket, whose user the system has told: an admin.
     pub fn local() -> Self {
         Self::new(LOCAL, Role::Admin, Reach::Everything)
+    }
+
+    /// Returns whoever reaches the API's port. As long as nobody signs in, that is an admin, which is why the port is served
+    /// to this machine and to named hosts alone.
+    pub fn unnamed() -> Self {
+        Self::new(UNNAMED, Role::Admin, Reach::Everything)
     }
 
     /// Returns the name.

@@ -35,6 +35,7 @@ mod llm_gateway;
 mod local_socket;
 mod metrics;
 mod old_database;
+mod operate;
 mod people_rights;
 mod postgres;
 mod postgres_cluster;

@@ -19,6 +19,7 @@ pub struct Decision {
     /// Cause of the decision.
     pub cause: Cause,
     /// Seed of the decision's randomness.
+    #[cfg_attr(feature = "schema", schema(format = "uint64"))]
     pub seed: u64,
     /// Time of the decision, on the engine's clock.
     pub at: Timestamp,
