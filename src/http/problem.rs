@@ -24,6 +24,10 @@ impl IntoResponse for Failure {
         });
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, kind, body.to_string()).into_response();
+        if matches!(self.code, Code::TooLarge | Code::TooSlow | Code::Forbidden) {
+            // What is left of the body is not read, so the connection cannot be used again.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.code == Code::Unavailable {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::behaviour::conduct::question::question as conduct_question;
 use crate::behaviour::conduct::{Circumstances, finding};
-use crate::behaviour::identity::Claim;
+use crate::behaviour::identity::claim::Claim;
 use crate::behaviour::interruption::{Pending, Reconsidered, reconsider};
 use crate::behaviour::note::Note;
 use crate::behaviour::novelty::guard::{Lately, NoveltyGuard, Repeat, Said};

@@ -1,7 +1,8 @@
 //! Claims of a bot that was asked about itself, and answers by yes or no. Layer `behaviour`; pure.
 
+use super::claim::Claim;
 use super::words::{Sentence, sentences, spoken, starts_with_any};
-use super::{Claim, english, turkish};
+use super::{english, turkish};
 
 const NO: [&str; 9] = ["no", "nope", "nah", "never", "hayir", "yok", "yoo", "asla", "negative"];
 const YES: [&str; 13] = [

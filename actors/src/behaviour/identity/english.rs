@@ -1,6 +1,6 @@
 //! Claims in English. Layer `behaviour`; pure.
 
-use super::Claim;
+use super::claim::Claim;
 use super::words::{Sentence, holds, starts_with_any};
 
 /// Names of machines such as a bot.

@@ -11,35 +11,15 @@
 
 mod admission;
 mod asked;
+pub mod claim;
 mod english;
 mod turkish;
 mod words;
 
 use self::asked::answers_falsely;
+use self::claim::Claim;
 use self::words::Sentence;
-use super::objection::Objection;
 use crate::domain::text::fold;
-
-/// A claim of a bot about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// The bot claims to be a person.
-    Human,
-    /// The bot denies being a bot, an AI, a machine.
-    NoMachine,
-    /// The bot speaks as assistants do, which no persona does: also when it says unasked that it is a bot.
-    Assistant,
-}
-
-impl Claim {
-    /// Returns the objection with which the model is asked again.
-    pub fn objection(self) -> Objection {
-        match self {
-            Self::Human | Self::NoMachine => Objection::Claim,
-            Self::Assistant => Objection::Assistant,
-        }
-    }
-}
 
 /// Returns the claim in a folded text. `last` is the last message of the prompt, "Name: text", which the text answers.
 pub fn claim(folded: &str, last: Option<&str>) -> Option<Claim> {

@@ -1,6 +1,6 @@
 //! Claims in Turkish, where endings tell who is spoken of. Layer `behaviour`; pure. Words are folded: dotless i is i.
 
-use super::Claim;
+use super::claim::Claim;
 use super::words::{Sentence, starts_with_any};
 
 /// Names of machines such as a bot.

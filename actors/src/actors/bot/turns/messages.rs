@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::actors::bot::ticket::Ticket;
 use crate::actors::node::committer::CommitResult;
 use crate::actors::provider::call::{Answered, CallError};
-use crate::behaviour::identity::Claim;
+use crate::behaviour::identity::claim::Claim;
 use crate::behaviour::objection::Objection;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{OutboxId, TurnId};
