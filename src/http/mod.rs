@@ -14,8 +14,8 @@
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
 //! The API has no sign-in yet. It therefore answers only to names of this machine and to those in `server.hosts`, and
-//! `guard` refuses requests that a web page could have made a browser send. Whoever gets through is the principal on the
-//! machine itself. The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
+//! `guard` refuses requests that a web page could have made a browser send. Whoever gets through is an admin without a name.
+//! The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
 pub mod closing;
 mod documents;
