@@ -20,7 +20,7 @@ use crate::operate::watch::Seen;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum EventData {
-    /// What happened.
+    /// The event.
     Event(LiveEvent),
     /// The number of events that a slow watcher lost; the event's name is `missed`.
     Missed(u64),

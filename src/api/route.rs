@@ -1,4 +1,4 @@
-//! What a route tells about itself. Layer `api`.
+//! The description that each route gives of itself. Layer `api`.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,11 +38,11 @@ impl Method {
 /// Tells whether a request has a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It has none, or an empty object.
+    /// A request has none, or an empty object.
     Absent,
-    /// It may have one.
+    /// A request may have one.
     Optional,
-    /// It has one.
+    /// A request has one.
     Required,
 }
 
@@ -90,9 +90,9 @@ pub trait Route: Sized + Send + Sync + 'static {
     const METHOD: Method;
     /// The template of the path.
     const PATH: &'static str;
-    /// What it does, in one line.
+    /// The effect, in one line.
     const SUMMARY: &'static str;
-    /// What a caller should know besides.
+    /// Further facts for callers.
     const MORE: &'static str = "";
     /// Codes that it answers besides those of every route.
     const PROBLEMS: &'static [Code] = &[];

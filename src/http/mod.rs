@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | the routers and servers |
 //! | `mount` | a route of the list, mounted: permission, path, filters, body, answer |
+//! | `body` | bodies, received within bounds |
 //! | `problem` | failures as answers |
 //! | `guard` | which hosts and origins are served |
 //! | `health` | health and metrics, which need no permission |
@@ -17,6 +18,7 @@
 //! `guard` refuses requests that a web page could have made a browser send. Whoever gets through is an admin without a name.
 //! The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
+mod body;
 pub mod closing;
 mod documents;
 mod edge;

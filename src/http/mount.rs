@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body as Content, Bytes, to_bytes};
+use axum::body::Body as Content;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, header};
@@ -16,6 +16,7 @@ use axum::routing::{MethodFilter, on};
 use botfleet_actors::domain::ownership::NodeRole;
 use futures::StreamExt;
 
+use super::body::{Unreceived, received};
 use super::edge::Edge;
 use crate::api::answer::{Answer, Form, Written};
 use crate::api::list::{Visitor, each};
@@ -65,24 +66,18 @@ async fn served<R: Route>(
     let Path(path) = path.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
     let (head, body) = request.into_parts();
-    let body = received(&head.headers, body, R::BODY_MAX_BYTES).await?;
+    let max = R::BODY_MAX_BYTES;
+    let body = received(&head.headers, body, max, BODY_WITHIN).await.map_err(|why| unreceived(why, max))?;
     let body = read::<R>(&head.headers, &body)?;
     let answer = R::act(&edge.operations, by, Call { path, query, body }).await?;
     Ok(shown(answer.written()?, <R::Answer as Answer>::FORM))
 }
 
-/// Receives a body of at most `max` bytes.
-async fn received(headers: &HeaderMap, body: Content, max: usize) -> Result<Bytes, Failure> {
-    let too_large = || Failure::new(Code::TooLarge, format!("the body is longer than {max} bytes"));
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > max) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, max)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) if announced.is_none() => Err(too_large()),
-        Ok(Err(_)) => Err(Failure::new(Code::BadRequest, "the body breaks off")),
-        Err(_) => Err(Failure::new(Code::TooSlow, "the body did not arrive in time")),
+fn unreceived(why: Unreceived, max: usize) -> Failure {
+    match why {
+        Unreceived::TooLarge => Failure::new(Code::TooLarge, format!("the body is longer than {max} bytes")),
+        Unreceived::TooSlow => Failure::new(Code::TooSlow, "the body did not arrive in time"),
+        Unreceived::Broken => Failure::new(Code::BadRequest, "the body breaks off"),
     }
 }
 

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -28,6 +27,7 @@ use botfleet_actors::actors::node::webhooks::RECEIVER_PATH;
 use botfleet_actors::ports::metrics;
 use tokio::sync::Semaphore;
 
+use super::body::{Unreceived, received};
 use super::port::BoundPort;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::webhooks::BringError;
@@ -86,14 +86,11 @@ async fn take(receiver: &Receiver, name: Option<String>, request: Request) -> St
     if receiver.fleet.takes_updates().is_err() {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > receiver.body_max_bytes) {
-        return StatusCode::PAYLOAD_TOO_LARGE;
-    }
-    let body = match tokio::time::timeout(BODY_WITHIN, to_bytes(request.into_body(), receiver.body_max_bytes)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE,
-        Err(_) => return StatusCode::REQUEST_TIMEOUT,
+    let (head, body) = request.into_parts();
+    let body = match received(&head.headers, body, receiver.body_max_bytes, BODY_WITHIN).await {
+        Ok(body) => body,
+        Err(Unreceived::TooLarge | Unreceived::Broken) => return StatusCode::PAYLOAD_TOO_LARGE,
+        Err(Unreceived::TooSlow) => return StatusCode::REQUEST_TIMEOUT,
     };
     match receiver.fleet.bring(bot, body.into()).await {
         Ok(_) => StatusCode::OK,

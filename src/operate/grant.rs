@@ -11,15 +11,21 @@ use super::principal::Principal;
 
 /// The permission `P` of a principal. Only [`Principal::grant`] makes one, and every operation takes one.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
+/// use std::marker::PhantomData;
+/// use std::sync::Arc;
+///
 /// use botfleet::operate::grant::Granted;
 /// use botfleet::operate::permission::Stop;
-/// let forged: Granted<Stop> = Granted { principal: todo!(), permission: std::marker::PhantomData };
+/// use botfleet::operate::principal::Principal;
+/// fn forge(principal: Arc<Principal>) -> Granted<Stop> {
+///     Granted { principal, permission: PhantomData }
+/// }
 /// ```
 ///
 /// A permission is no other permission:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// use botfleet::operate::grant::Granted;
 /// use botfleet::operate::permission::{ReadFleet, Stop};
 /// fn stop(_: &Granted<Stop>) {}

@@ -140,6 +140,9 @@ async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
         assert_eq!(answer.status().as_u16(), status, "{path}");
         assert_eq!(answer.json::<Value>().await.unwrap()["code"], code, "{path}");
     }
+    let long = "x".repeat(70_000);
+    let refused = stage.http.post(&url).header(CONTENT_TYPE, json).body(long).send().await.unwrap();
+    assert_eq!(refused.headers()["connection"], "close", "what is left of the body is not read");
     let stops = stage.json("/api/v1/fleet").await["stops"].clone();
     assert_eq!(stops, json!([]), "nothing of it stopped anything");
 }

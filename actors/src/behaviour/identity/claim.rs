@@ -1,4 +1,4 @@
-//! What a bot says of itself. Layer `behaviour`; pure.
+//! The claims that a bot makes about itself. Layer `behaviour`; pure.
 
 use crate::behaviour::objection::Objection;
 

@@ -96,7 +96,7 @@ struct Room {
     away: Vec<(usize, u32)>,
     /// The last lines, which are not said again at once.
     said: VecDeque<&'static str>,
-    /// Who acted last, and when.
+    /// The person who acted last, and the time.
     last: Option<(usize, f64)>,
 }
 
