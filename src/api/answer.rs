@@ -3,8 +3,8 @@
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::schema::Described;
 use crate::operate::failure::{Code, Failure};
 
 /// The form of an answer.
@@ -51,7 +51,7 @@ pub struct NamedEvent {
 /// The answer of a route.
 pub trait Answer: Send {
     /// The value, or the value of each line or event.
-    type Item: Serialize + ToSchema;
+    type Item: Serialize + Described;
     /// The form.
     const FORM: Form;
 
@@ -66,7 +66,7 @@ pub trait Answer: Send {
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: Serialize + ToSchema + Send> Answer for Json<T> {
+impl<T: Serialize + Described + Send> Answer for Json<T> {
     type Item = T;
     const FORM: Form = Form::Json;
 
@@ -78,7 +78,7 @@ impl<T: Serialize + ToSchema + Send> Answer for Json<T> {
 /// A JSON value a line, in pages.
 pub struct Lines<T>(pub BoxStream<'static, Result<Vec<T>, Failure>>);
 
-impl<T: Serialize + ToSchema + Send + 'static> Answer for Lines<T> {
+impl<T: Serialize + Described + Send + 'static> Answer for Lines<T> {
     type Item = T;
     const FORM: Form = Form::Lines;
 
@@ -98,7 +98,7 @@ impl<T: Serialize + ToSchema + Send + 'static> Answer for Lines<T> {
 /// Events with a JSON value each.
 pub struct Events<T>(pub BoxStream<'static, (String, T)>);
 
-impl<T: Serialize + ToSchema + Send + 'static> Answer for Events<T> {
+impl<T: Serialize + Described + Send + 'static> Answer for Events<T> {
     type Item = T;
     const FORM: Form = Form::Events;
 

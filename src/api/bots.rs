@@ -2,7 +2,6 @@
 
 use botfleet_actors::domain::roster::DeliveryMode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
@@ -12,14 +11,16 @@ use crate::operate::operations::Operations;
 use crate::operate::permission::ChangeDelivery;
 
 /// The bot of a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 pub struct BotNamed {
     /// Name in the manifest.
     pub name: String,
 }
 
 /// The requested delivery mode.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
     /// The mode.
@@ -31,7 +32,8 @@ impl Body for Delivery {
 }
 
 /// A bot with its delivery mode.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Delivered {
     /// Name in the manifest.
     pub bot: String,

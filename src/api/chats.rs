@@ -2,7 +2,6 @@
 
 use botfleet_actors::domain::ids::{DecisionNumber, MessageId, Number};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Json;
 use super::route::{Call, Example, Method, Nothing, Route};
@@ -14,14 +13,16 @@ use crate::operate::permission::{ReadDecisions, ReadTexts};
 use crate::runtime::reasons::DecisionView;
 
 /// The chat of a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 pub struct ChatCalled {
     /// Name in the manifest, id in the store, or Telegram's id.
     pub chat: String,
 }
 
 /// Selects decisions, and says how much of them to tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct DecisionFilter {
     /// The entry of the transcript that they are about.
@@ -39,7 +40,8 @@ pub struct DecisionFilter {
 }
 
 /// A page of decisions, newest first.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DecisionList {
     /// The decisions.
     pub decisions: Vec<DecisionView>,

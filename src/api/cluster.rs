@@ -1,7 +1,6 @@
 //! The cluster. Layer `api`.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
@@ -44,7 +43,8 @@ impl Route for Get {
 }
 
 /// A node, and whether it gives up everything that it owns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Draining {
     /// Name of the node.
@@ -90,7 +90,8 @@ impl Route for Drain {
 }
 
 /// Options of a rebalance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RebalanceOptions {
     /// Moves nothing, only tells what would move.

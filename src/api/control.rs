@@ -1,7 +1,6 @@
 //! Stops, releases and ends of pauses. Layer `api`.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
@@ -12,7 +11,8 @@ use crate::operate::operations::Operations;
 use crate::operate::permission;
 
 /// The part to stop or start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "scope", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scope {
     /// The whole fleet.
@@ -44,7 +44,8 @@ impl Scope {
 }
 
 /// The state after the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Stopped {
     /// Set when the part is stopped.
     pub stopped: bool,
@@ -110,7 +111,8 @@ impl Route for Start {
 }
 
 /// The actor to release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Releasable {
     /// The actor, as GET /api/v1/fleet shows it under `quarantined`.
@@ -122,7 +124,8 @@ impl Body for Releasable {
 }
 
 /// The released actor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Released {
     /// The actor.
     pub released: String,
@@ -159,7 +162,8 @@ impl Route for Release {
 }
 
 /// The bot whose pauses end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PausedBot {
     /// Name in the manifest.
@@ -171,7 +175,8 @@ impl Body for PausedBot {
 }
 
 /// The bot whose pauses ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Lifted {
     /// Name in the manifest.
     pub lifted: String,

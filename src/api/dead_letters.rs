@@ -1,7 +1,6 @@
 //! Dead letters. Layer `api`.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
@@ -12,7 +11,8 @@ use crate::operate::permission;
 use crate::runtime::view::DeadLetterView;
 
 /// Selects a page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// Letters after this one.
@@ -22,7 +22,8 @@ pub struct Page {
 }
 
 /// A page of dead letters, oldest first.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Letters {
     /// The letters.
     pub dead_letters: Vec<DeadLetterView>,
@@ -61,14 +62,16 @@ impl Route for List {
 }
 
 /// The dead letter of a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 pub struct LetterOf {
     /// Id, as the list shows it: `turn-ID`, `message-ID` or `update-ID`.
     pub id: String,
 }
 
 /// Options of a redelivery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Redelivery {
     /// Sends a message of unknown fate again, although it may show up twice.
@@ -80,7 +83,8 @@ impl Body for Redelivery {
 }
 
 /// The dead letter's state after the order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Redelivered {
     /// Id.
     pub id: String,

@@ -6,7 +6,6 @@
 use botfleet_actors::ports::event::LiveEvent;
 use futures::StreamExt;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::answer::Events;
 use super::route::{Call, Example, Method, Nothing, Route};
@@ -17,7 +16,8 @@ use crate::operate::permission::ReadFleet;
 use crate::operate::watch::Seen;
 
 /// The data of an event.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum EventData {
     /// The event.

@@ -9,7 +9,9 @@
 //! | `answer` | answers: one JSON value, lines of them, or events |
 //! | `list` | the list of routes |
 //! | `address` | a route's address for given names and filters |
-//! | `openapi`, `reference`, `page` | the documents made of the list |
+//! | `schema` | what the documents ask of types |
+//! | `openapi`, `reference` | the committed documents, made of the list by the tests |
+//! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
 
 pub mod address;
@@ -22,11 +24,14 @@ pub mod dead_letters;
 pub mod events;
 pub mod fleet;
 pub mod list;
+#[cfg(feature = "schema")]
 pub mod openapi;
 pub mod outcomes;
 pub mod page;
 pub mod people;
+#[cfg(feature = "schema")]
 pub mod reference;
 pub mod roster;
 pub mod route;
+pub mod schema;
 pub mod style;

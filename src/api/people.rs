@@ -3,7 +3,6 @@
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::people::{PersonRecord, Right};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Json;
 use super::route::{Call, Example, Method, Nothing, Route};
@@ -13,7 +12,8 @@ use crate::operate::operations::Operations;
 use crate::operate::permission::{ClaimRights, ReadPeople};
 
 /// The person of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 pub struct PersonOf {
     /// Telegram's id of the person, above 0.
     pub id: u64,
@@ -28,7 +28,8 @@ impl PersonOf {
 }
 
 /// Which data is stored about a person.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Person {
     /// Telegram's id.
     pub telegram_id: i64,
@@ -38,7 +39,8 @@ pub struct Person {
 }
 
 /// A right after it was claimed.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Claimed {
     /// Telegram's id.
     pub telegram_id: i64,

@@ -4,7 +4,6 @@
 
 use botfleet_actors::domain::roster::RosterPlan;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Json;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
@@ -15,7 +14,8 @@ use crate::operate::permission::ChangeRoster;
 use crate::runtime::cluster_orders::AppliedRoster;
 
 /// Tells changes without making them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Manner {
     /// Changes nothing, only tells what would change.
@@ -23,9 +23,10 @@ pub struct Manner {
 }
 
 /// The roster: what `botfleet apply` makes of a manifest. Its keys are the manifest's.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
-#[schema(value_type = Object)]
+#[cfg_attr(feature = "schema", schema(value_type = Object))]
 pub struct RosterBody(pub RosterPlan);
 
 impl Body for RosterBody {

@@ -2,9 +2,9 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Answer;
+use super::schema::{Described, Parameters};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
 use crate::operate::operations::Operations;
@@ -47,13 +47,14 @@ pub enum Need {
 }
 
 /// The body of a request.
-pub trait Body: Serialize + DeserializeOwned + ToSchema + Send + 'static {
+pub trait Body: Serialize + DeserializeOwned + Described + Send + 'static {
     /// Tells whether a request has it.
     const NEED: Need;
 }
 
 /// No names, no filters, no body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, utoipa::IntoParams))]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
@@ -105,9 +106,9 @@ pub trait Route: Sized + Send + Sync + 'static {
     /// The permission that it takes.
     type Permission: Permission;
     /// The names in the path.
-    type Path: Serialize + DeserializeOwned + IntoParams + Send + 'static;
+    type Path: Serialize + DeserializeOwned + Parameters + Send + 'static;
     /// The filters.
-    type Query: Serialize + DeserializeOwned + IntoParams + Send + 'static;
+    type Query: Serialize + DeserializeOwned + Parameters + Send + 'static;
     /// The body.
     type Body: Body;
     /// The answer.

@@ -106,15 +106,16 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         }
         Err(error) => return Err(error),
     };
-    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics.clone(), &config.server.hosts)];
-    announce(&format!("listening  http://{address}"));
     if socket.is_none() {
         socket = socket_beside(&config).await;
     }
+    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics.clone(), &config.server.hosts)];
+    // Who reads that the fleet listens may call the socket too.
     if let Some(socket) = socket {
         announce(&format!("socket     {}", socket.path().display()));
         servers.push(socket.serve(Arc::clone(&fleet), metrics));
     }
+    announce(&format!("listening  http://{address}"));
     if let Some((node, incarnation)) = fleet.place() {
         announce(&format!("joined     {node} as incarnation {incarnation}"));
     }

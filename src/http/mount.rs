@@ -3,25 +3,30 @@
 //! A request goes through one way: who asks, the permission, the path, the filters, the body, the operation, the answer.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body as Content;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::body::{Body as Content, Bytes};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, RawQuery, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use botfleet_actors::domain::ownership::NodeRole;
 use futures::StreamExt;
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 
 use super::body::{Unreceived, received};
 use super::edge::Edge;
-use crate::api::answer::{Answer, Form, Written};
+use crate::api::answer::{Answer, Form, NamedEvent, Written};
 use crate::api::list::{Visitor, each};
 use crate::api::route::{Body, Call, Method, Need, Route};
 use crate::operate::failure::{Code, Failure};
+use crate::operate::operations::Operations;
+use crate::operate::principal::Principal;
 
 /// Most time for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -46,31 +51,78 @@ impl Visitor for Mount {
         if self.role == NodeRole::Worker && !R::ON_WORKERS {
             return;
         }
-        let filter = match R::METHOD {
+        let mounted = Mounted {
+            method: R::METHOD,
+            body_max: R::BODY_MAX_BYTES,
+            form: <R::Answer as Answer>::FORM,
+            grant: |principal| principal.grant::<R::Permission>().map(drop),
+            act: |operations, asked| Box::pin(acted::<R>(operations, asked)),
+        };
+        self.router = std::mem::take(&mut self.router).route(R::PATH, mounted.router());
+    }
+}
+
+/// A route without its types. One handler serves all routes, since a handler of its own for each is much code.
+#[derive(Clone, Copy)]
+struct Mounted {
+    method: Method,
+    body_max: usize,
+    form: Form,
+    grant: fn(&Arc<Principal>) -> Result<(), Failure>,
+    act: fn(Operations, Asked) -> BoxFuture<'static, Result<Written, Failure>>,
+}
+
+/// A request as text.
+struct Asked {
+    principal: Arc<Principal>,
+    /// The names in the path, written as a query.
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Mounted {
+    fn router(self) -> MethodRouter<Edge> {
+        let filter = match self.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
             Method::Put => MethodFilter::PUT,
         };
-        self.router = std::mem::take(&mut self.router).route(R::PATH, on(filter, served::<R>));
+        on(filter, move |State(edge), path, query, request| self.served(edge, path, query, request))
+    }
+
+    async fn served(
+        self,
+        edge: Edge,
+        path: Result<RawPathParams, RawPathParamsRejection>,
+        RawQuery(query): RawQuery,
+        request: Request,
+    ) -> Result<Response, Failure> {
+        let principal = edge.principal;
+        // Nothing is read of the body before.
+        (self.grant)(&principal)?;
+        let path = path.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
+        let names: Vec<(&str, &str)> = path.iter().collect();
+        let path = serde_urlencoded::to_string(names).map_err(|error| in_part("path", &error))?;
+        let (head, body) = request.into_parts();
+        let body = received(&head.headers, body, self.body_max, BODY_WITHIN).await;
+        let body = body.map_err(|why| unreceived(why, self.body_max))?;
+        let asked = Asked { principal, path, query: query.unwrap_or_default(), headers: head.headers, body };
+        Ok(shown((self.act)(edge.operations, asked).await?, self.form))
     }
 }
 
-async fn served<R: Route>(
-    State(edge): State<Edge>,
-    path: Result<Path<R::Path>, PathRejection>,
-    query: Result<Query<R::Query>, QueryRejection>,
-    request: Request,
-) -> Result<Response, Failure> {
-    // Nothing is read of the body before.
-    let by = edge.principal.grant::<R::Permission>()?;
-    let Path(path) = path.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
-    let Query(query) = query.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
-    let (head, body) = request.into_parts();
-    let max = R::BODY_MAX_BYTES;
-    let body = received(&head.headers, body, max, BODY_WITHIN).await.map_err(|why| unreceived(why, max))?;
-    let body = read::<R>(&head.headers, &body)?;
-    let answer = R::act(&edge.operations, by, Call { path, query, body }).await?;
-    Ok(shown(answer.written()?, <R::Answer as Answer>::FORM))
+async fn acted<R: Route>(operations: Operations, asked: Asked) -> Result<Written, Failure> {
+    let by = asked.principal.grant::<R::Permission>()?;
+    let path = serde_urlencoded::from_str(&asked.path).map_err(|error| in_part("path", &error))?;
+    let query = serde_urlencoded::from_str(&asked.query).map_err(|error| in_part("query", &error))?;
+    let body = read(&asked.headers, &asked.body, <R::Body as Body>::NEED, R::EXAMPLE.body)?;
+    R::act(&operations, by, Call { path, query, body }).await?.written()
+}
+
+fn in_part(part: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::new(Code::BadRequest, format!("the {part}: {error}"))
 }
 
 fn unreceived(why: Unreceived, max: usize) -> Failure {
@@ -82,8 +134,7 @@ fn unreceived(why: Unreceived, max: usize) -> Failure {
 }
 
 /// Reads the body of a request.
-fn read<R: Route>(headers: &HeaderMap, body: &[u8]) -> Result<R::Body, Failure> {
-    let need = <R::Body as Body>::NEED;
+fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, example: &str) -> Result<T, Failure> {
     let text: &[u8] = if body.is_empty() && need != Need::Required { b"{}" } else { body };
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim();
@@ -98,7 +149,7 @@ fn read<R: Route>(headers: &HeaderMap, body: &[u8]) -> Result<R::Body, Failure> 
     });
     let value = value.and_then(|value| reader.end().map(|()| value).map_err(|error| error.to_string()));
     value.map_err(|error| {
-        let hint = if need == Need::Absent { "send no body".to_owned() } else { format!("send {}", R::EXAMPLE.body) };
+        let hint = if need == Need::Absent { "send no body".to_owned() } else { format!("send {example}") };
         Failure::new(Code::BadRequest, format!("{error}; {hint}"))
     })
 }
@@ -109,9 +160,7 @@ fn shown(answer: Written, form: Form) -> Response {
         Written::Json(json) => (kind, json).into_response(),
         Written::Lines(lines) => (kind, Content::from_stream(lines)).into_response(),
         Written::Events(events) => {
-            let event = |event: crate::api::answer::NamedEvent| {
-                Ok::<_, Infallible>(Event::default().event(event.name).data(event.data))
-            };
+            let event = |event: NamedEvent| Ok::<_, Infallible>(Event::default().event(event.name).data(event.data));
             Sse::new(events.map(event)).keep_alive(KeepAlive::new().interval(HEARTBEAT_EVERY)).into_response()
         }
     }

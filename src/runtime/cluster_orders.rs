@@ -18,7 +18,6 @@ use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::store::StoreError;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::cluster_view::{ClusterView, MoveView, Names, Teller, view};
 use super::fleet::RunningFleet;
@@ -35,7 +34,8 @@ const PICTURE_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The result of a rebalance.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Rebalanced {
     /// Set when nothing was done, only told.
     pub dry_run: bool,
@@ -48,7 +48,8 @@ pub struct Rebalanced {
 }
 
 /// The result of another manifest.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AppliedRoster {
     /// Set when nothing was done, only told.
     pub dry_run: bool,

@@ -9,7 +9,6 @@ use botfleet_actors::domain::ownership::{Incarnation, Lease, LeaseKey, NodeRecor
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::ownership::planner::shares;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// Names of bots and chats in the configuration.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +40,8 @@ impl Names {
 }
 
 /// The node that tells of the cluster, and its own state.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Teller {
     /// Name of the node.
     pub node: String,
@@ -58,7 +58,8 @@ pub struct Teller {
 }
 
 /// The cluster view for operators.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClusterView {
     /// The node that tells it.
     #[serde(flatten)]
@@ -76,7 +77,8 @@ pub struct ClusterView {
 }
 
 /// A node.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NodeView {
     /// Name of the node.
     pub name: String,
@@ -111,7 +113,8 @@ pub struct NodeView {
 }
 
 /// A lease.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LeaseView {
     /// `bot` or `chat`.
     pub kind: Cow<'static, str>,
@@ -128,7 +131,8 @@ pub struct LeaseView {
 }
 
 /// A move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MoveView {
     /// `bot` or `chat`.
     pub kind: Cow<'static, str>,

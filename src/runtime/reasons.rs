@@ -15,7 +15,6 @@ use botfleet_actors::domain::turn::{Act, Turn, TurnState};
 use botfleet_actors::ports::archive::{Archive, DecisionQuery};
 use botfleet_actors::ports::store::StoreError;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::fleet::RunningFleet;
 
@@ -32,7 +31,8 @@ pub struct Telling {
 }
 
 /// A decision, explained.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DecisionView {
     /// The record.
     #[serde(flatten)]
@@ -49,7 +49,8 @@ pub struct DecisionView {
 }
 
 /// A turn of a decision.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TurnView {
     /// Id of the turn, as text.
     pub id: String,
@@ -74,7 +75,8 @@ pub struct TurnView {
 }
 
 /// A message of a turn.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MessageView {
     /// Number of the part.
     pub part: u32,

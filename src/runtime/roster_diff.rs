@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
 
 /// The changes, by kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RosterDiff {
     /// Bots.
     pub bots: Changes,
@@ -19,7 +19,8 @@ pub struct RosterDiff {
 }
 
 /// The changes among things of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Changes {
     /// Names that are new.
     pub added: Vec<String>,
@@ -30,7 +31,8 @@ pub struct Changes {
 }
 
 /// A thing that is described otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Changed {
     /// Name of the thing.
     pub name: String,

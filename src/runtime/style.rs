@@ -4,7 +4,6 @@ use botfleet_actors::behaviour::style::{MESSAGES_MIN, Style};
 use botfleet_actors::ports::store::StoreError;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::fleet::RunningFleet;
 
@@ -21,7 +20,8 @@ const PAIRS_TOLD: usize = 50;
 const READ_AT_A_TIME: usize = 8;
 
 /// The distances between the ways in which the fleet's bots write.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StyleView {
     /// Bots with enough messages, by name.
     pub bots: Vec<StyleOfBot>,
@@ -36,7 +36,8 @@ pub struct StyleView {
 }
 
 /// One bot's way of writing.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StyleOfBot {
     /// Name in the manifest.
     pub name: String,
@@ -49,7 +50,8 @@ pub struct StyleOfBot {
 }
 
 /// Two bots and the distance between their ways of writing: 0 (the same hand) to 1 (nothing in common).
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StylePair {
     /// Name of one bot.
     pub one: String,

@@ -9,10 +9,10 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::policy::treasury::BudgetSnapshot;
 use botfleet_actors::ports::store::QueueDepths;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// A budget with the name of its bot or chat.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BudgetView {
     /// The bot's or chat's name in the manifest.
     pub name: Option<String>,
@@ -22,7 +22,8 @@ pub struct BudgetView {
 }
 
 /// The view of the whole node.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FleetView {
     /// The supervision tree.
     pub fleet: FleetSnapshot,
@@ -41,7 +42,8 @@ pub struct FleetView {
 }
 
 /// A dead letter.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DeadLetterView {
     /// Id: `turn-ID`, `message-ID` or `update-ID`.
     pub id: String,
