@@ -7,11 +7,13 @@
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
+//! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
 pub(super) mod expiry;
 pub(super) mod growth;
+pub(super) mod operators;
 pub(super) mod orders;
 pub(super) mod outcomes;
 pub(super) mod people;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use botfleet_actors::ports::archive::archive_methods;
+use botfleet_actors::ports::operators::operators_methods;
 use botfleet_actors::ports::store::store_methods;
 
 use self::text::Sql;
@@ -102,9 +105,16 @@ port! { $ archive_methods Archive for Reads by archive:
     entries = all archive::ENTRIES;
 }
 
+port! { $ operators_methods Operators for Engine by operators:
+    operators = all operators::ALL_OPERATORS;
+    operator_named = one operators::NAMED;
+    sessions = all operators::SESSIONS;
+    keys = all operators::KEYS;
+}
+
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    let rights = [expiry::ALL, growth::ALL, orders::ALL, people::ALL];
+    let rights = [expiry::ALL, growth::ALL, operators::ALL, orders::ALL, people::ALL];
     texts.into_iter().chain(rights).flatten().copied().collect()
 }

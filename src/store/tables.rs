@@ -9,6 +9,7 @@ use botfleet_actors::domain::commit::rows::{StopChange, TurnHead};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::decision::Decision;
 use botfleet_actors::domain::inbox::InboxRow;
+use botfleet_actors::domain::operators::{Operator, OperatorKey, OperatorSession};
 use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
@@ -139,6 +140,12 @@ tables! {
     bot_delivery: Bounded, goes(Never "one row a bot"), forgotten(Never "names bots alone");
     persona: Bounded, goes(Never "one row a persona"), forgotten(Never "is the manifest's");
     persona_revision: Bounded, goes(Never "explains old decisions"), forgotten(Never "is the manifest's");
+    operator (Operator): Bounded, goes(Never "an account stays until an admin removes it"),
+        forgotten(Never "an operator's own account");
+    operator_recovery: Bounded, goes(Never "ten rows an account, each used once"), forgotten(Never "hashes of codes");
+    operator_session (OperatorSession): Bounded, goes(By "drop_sessions"), forgotten(Never "an operator's own session");
+    operator_key (OperatorKey): Bounded, goes(By "drop_keys"), forgotten(Never "an operator's own key");
+    first_admin: Bounded, goes(Never "one row, until there is an admin"), forgotten(Never "the hash of a link");
     lease: Bounded, goes(Never "one row a bot or chat"), forgotten(Never "names no person");
     node: Bounded, goes(Never "one row a name; on PostgreSQL a node that joins deletes dead ones"),
         forgotten(Never "names no person");

@@ -12,6 +12,7 @@
 //! | `ownership` | nodes, their incarnations, and the leases of bots and chats |
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
 //! | `people` | rights of people |
+//! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `silence`, `pause` | reasons why a bot cannot speak, and pauses that Telegram asked for |
 //! | `allowance` | budgets, and the blocks that nodes take from them |
 //! | `schema` | the check of a JSON answer against its schema |
@@ -30,6 +31,7 @@ pub mod inbox;
 pub mod incoming;
 pub mod keys;
 pub mod names;
+pub mod operators;
 pub mod outbox;
 pub mod ownership;
 pub mod pause;

@@ -10,6 +10,7 @@ mod declare;
 pub mod event;
 pub mod llm;
 pub mod metrics;
+pub mod operators;
 pub mod outcomes;
 pub mod store;
 pub mod telegram;

@@ -11,6 +11,7 @@ use botfleet_actors::domain::ids::{
 };
 use botfleet_actors::domain::inbox::{OutcomeKind, Source};
 use botfleet_actors::domain::incoming::{Author, Entity, Media};
+use botfleet_actors::domain::operators::{OperatorId, Profile, Reach, Role};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
@@ -59,14 +60,14 @@ macro_rules! names {
 }
 
 ids! {
-    AttemptId BotId ChatId ConfigSeq DecisionNumber Epoch InboxId Incarnation MessageId Number OutboxId TelegramChatId
+    AttemptId BotId ChatId ConfigSeq DecisionNumber Epoch InboxId Incarnation MessageId Number OperatorId OutboxId TelegramChatId
     TelegramUserId ThreadId TurnId
 }
 
 counts!(u8 u32 usize);
 
 names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OutboxState OutcomeKind TurnState Verdict
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OutboxState OutcomeKind Role TurnState Verdict
 }
 
 cells! {
@@ -126,7 +127,20 @@ macro_rules! documents {
     )+};
 }
 
-documents!(Author, BotSpec, ChatSpec, Media, Persona, Standing, Vec<Entity>, Window, serde_json::Value);
+documents!(
+    Author,
+    BotSpec,
+    ChatSpec,
+    Media,
+    Persona,
+    Profile,
+    Reach,
+    Standing,
+    Vec<Entity>,
+    Vec<String>,
+    Window,
+    serde_json::Value
+);
 
 /// Names the two columns of each type that is a kind and an id.
 macro_rules! kinds {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use botfleet_actors::domain::ids::{
     BotId, ChatId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
+use botfleet_actors::domain::operators::OperatorId;
 use botfleet_actors::domain::time::Timestamp;
 use serde::Serialize;
 use sqlx::error::BoxDynError;
@@ -76,7 +77,7 @@ macro_rules! from_ids {
     ($($id:ident)+) => { from! { $($id: |id| id.0.into();)+ } };
 }
 
-from_ids!(BotId ChatId TelegramUserId TelegramChatId MessageId Number OutboxId TurnId);
+from_ids!(BotId ChatId TelegramUserId TelegramChatId MessageId Number OperatorId OutboxId TurnId);
 
 from! {
     i64: |number| Self::Number(Some(number));
