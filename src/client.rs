@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -67,6 +68,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     address: String,
+    token: Option<SecretString>,
 }
 
 impl Client {
@@ -92,7 +94,18 @@ impl Client {
             None => format!("http://{}", address.trim_end_matches('/')),
         };
         let http = http.build().map_err(CallError::Unanswered)?;
-        Ok(Self { http, base, address: address.to_owned() })
+        Ok(Self { http, base, address: address.to_owned(), token: None })
+    }
+
+    /// Sends the token of a session, or an API key, with each call.
+    #[must_use]
+    pub fn with_token(self, token: SecretString) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// Returns the address of the node.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Calls a route.
@@ -109,7 +122,15 @@ impl Client {
             Method::Get => self.http.get(url),
             Method::Post => self.http.post(url),
             Method::Put => self.http.put(url),
+            Method::Patch => self.http.patch(url),
+            Method::Delete => self.http.delete(url),
         };
+        if let Some(version) = call.if_match {
+            request = request.header("if-match", format!("\"{version}\""));
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
         if <R::Body as Body>::NEED != Need::Absent {
             request = request.json(&call.body);
         }
@@ -121,7 +142,7 @@ impl Client {
         }
         serde_json::from_slice(&body).map_err(|error| match R::METHOD {
             Method::Get => CallError::Foreign(error.to_string()),
-            Method::Post | Method::Put => CallError::Done(error.to_string()),
+            _ => CallError::Done(error.to_string()),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use secrecy::SecretString;
 use serde::Serialize;
 
 use super::schema::Described;
@@ -30,13 +31,37 @@ impl Form {
 }
 
 /// An answer, written.
-pub enum Written {
+pub struct Written {
+    /// The content.
+    pub content: Content,
+    /// The version of what is shown, as `ETag`.
+    pub version: Option<i64>,
+    /// The change of the caller's cookie.
+    pub cookie: Option<Cookie>,
+}
+
+/// The content of an answer.
+pub enum Content {
     /// One JSON value.
     Json(Vec<u8>),
     /// Lines, in pieces.
     Lines(BoxStream<'static, Result<Vec<u8>, Failure>>),
     /// Events.
     Events(BoxStream<'static, NamedEvent>),
+}
+
+impl From<Content> for Written {
+    fn from(content: Content) -> Self {
+        Self { content, version: None, cookie: None }
+    }
+}
+
+/// A change of the cookie that holds a session.
+pub enum Cookie {
+    /// The token of a new session.
+    Set(SecretString),
+    /// None from now on.
+    Clear,
 }
 
 /// An event with its name.
@@ -71,8 +96,47 @@ impl<T: Serialize + Described + Send> Answer for Json<T> {
     const FORM: Form = Form::Json;
 
     fn written(self) -> Result<Written, Failure> {
-        serde_json::to_vec(&self.0).map(Written::Json).map_err(|error| unwritable(&error))
+        json(&self.0)
     }
+}
+
+/// One JSON value with the version of what it shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Versioned<T> {
+    /// The value.
+    pub value: T,
+    /// The version.
+    pub version: i64,
+}
+
+impl<T: Serialize + Described + Send> Answer for Versioned<T> {
+    type Item = T;
+    const FORM: Form = Form::Json;
+
+    fn written(self) -> Result<Written, Failure> {
+        Ok(Written { version: Some(self.version), ..json(&self.value)? })
+    }
+}
+
+/// One JSON value, and a change of the cookie that holds the caller's session.
+pub struct WithCookie<T> {
+    /// The value.
+    pub value: T,
+    /// The change.
+    pub cookie: Option<Cookie>,
+}
+
+impl<T: Serialize + Described + Send> Answer for WithCookie<T> {
+    type Item = T;
+    const FORM: Form = Form::Json;
+
+    fn written(self) -> Result<Written, Failure> {
+        Ok(Written { cookie: self.cookie, ..json(&self.value)? })
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Written, Failure> {
+    serde_json::to_vec(value).map(|json| Content::Json(json).into()).map_err(|error| unwritable(&error))
 }
 
 /// A JSON value a line, in pages.
@@ -91,7 +155,7 @@ impl<T: Serialize + Described + Send + 'static> Answer for Lines<T> {
             }
             Ok(lines)
         };
-        Ok(Written::Lines(self.0.map(write).boxed()))
+        Ok(Content::Lines(self.0.map(write).boxed()).into())
     }
 }
 
@@ -108,7 +172,7 @@ impl<T: Serialize + Described + Send + 'static> Answer for Events<T> {
             let name = name.chars().filter(|c| !c.is_control()).collect();
             serde_json::to_string(&value).ok().map(|data| NamedEvent { name, data })
         };
-        Ok(Written::Events(self.0.filter_map(write).boxed()))
+        Ok(Content::Events(self.0.filter_map(write).boxed()).into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The list of routes. Layer `api`.
 
 use super::route::Route;
-use super::{bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, style};
+use super::{account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style, users};
 
 /// Does something with each route of the list.
 pub trait Visitor {
@@ -31,6 +31,29 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();
+    visitor.visit::<session::Open>();
+    visitor.visit::<session::Get>();
+    visitor.visit::<session::End>();
+    visitor.visit::<session::Confirm>();
+    visitor.visit::<account::ListSessions>();
+    visitor.visit::<account::EndSession>();
+    visitor.visit::<account::ChangePassword>();
+    visitor.visit::<account::BeginFactor>();
+    visitor.visit::<account::TakeFactor>();
+    visitor.visit::<account::ListKeys>();
+    visitor.visit::<account::AddKey>();
+    visitor.visit::<account::RotateKey>();
+    visitor.visit::<account::EndKey>();
+    visitor.visit::<users::List>();
+    visitor.visit::<users::Add>();
+    visitor.visit::<users::Get>();
+    visitor.visit::<users::Change>();
+    visitor.visit::<users::Remove>();
+    visitor.visit::<users::ListSessions>();
+    visitor.visit::<users::EndSession>();
+    visitor.visit::<users::ListKeys>();
+    visitor.visit::<users::AddKey>();
+    visitor.visit::<users::EndKey>();
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
 
+pub mod account;
 pub mod address;
 pub mod answer;
 pub mod bots;
@@ -23,6 +24,7 @@ pub mod control;
 pub mod dead_letters;
 pub mod events;
 pub mod fleet;
+pub mod keys;
 pub mod list;
 #[cfg(feature = "schema")]
 pub mod openapi;
@@ -34,4 +36,7 @@ pub mod reference;
 pub mod roster;
 pub mod route;
 pub mod schema;
+pub mod secret;
+pub mod session;
 pub mod style;
+pub mod users;

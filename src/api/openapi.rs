@@ -99,6 +99,8 @@ impl Visitor for Made {
             Method::Get => HttpMethod::Get,
             Method::Post => HttpMethod::Post,
             Method::Put => HttpMethod::Put,
+            Method::Patch => HttpMethod::Patch,
+            Method::Delete => HttpMethod::Delete,
         };
         let operation = self.operation::<R>();
         match self.paths.paths.entry(R::PATH.to_owned()) {

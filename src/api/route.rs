@@ -22,6 +22,10 @@ pub enum Method {
     Post,
     /// Replaces.
     Put,
+    /// Changes a part.
+    Patch,
+    /// Removes.
+    Delete,
 }
 
 impl Method {
@@ -31,6 +35,8 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -81,6 +87,30 @@ pub struct Call<R: Route> {
     pub query: R::Query,
     /// The body.
     pub body: R::Body,
+    /// The version that the caller read, where the route asks for it.
+    pub if_match: Option<i64>,
+}
+
+impl<R: Route> Call<R> {
+    /// Makes a call that names no version.
+    pub fn new(path: R::Path, query: R::Query, body: R::Body) -> Self {
+        Self { path, query, body, if_match: None }
+    }
+
+    /// Names the version that the caller read.
+    #[must_use]
+    pub fn of_version(self, version: i64) -> Self {
+        Self { if_match: Some(version), ..self }
+    }
+
+    /// Returns the version that the caller read.
+    ///
+    /// # Errors
+    /// `IfMatchNeeded` when the caller named none.
+    pub fn version(&self) -> Result<i64, Failure> {
+        let needed = || Failure::new(Code::IfMatchNeeded, "send `If-Match` with the `ETag` that you read");
+        self.if_match.ok_or_else(needed)
+    }
 }
 
 /// A route of the API.
@@ -99,6 +129,8 @@ pub trait Route: Sized + Send + Sync + 'static {
     const PROBLEMS: &'static [Code] = &[];
     /// An example.
     const EXAMPLE: Example;
+    /// Set when a request must name the version that it changes, as `If-Match`.
+    const IF_MATCH: bool = false;
     /// The largest body.
     const BODY_MAX_BYTES: usize = BODY_MAX_BYTES;
     /// Set when nodes that only work for the fleet serve it too.
@@ -121,3 +153,53 @@ pub trait Route: Sized + Send + Sync + 'static {
         call: Call<Self>,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 }
+
+/// Declares a route: what [`Route`] asks for, without its words.
+macro_rules! route {
+    (
+        $(#[$doc:meta])+
+        $route:ident = $name:literal: $method:ident $path:literal, $summary:literal $(, $more:literal)?;
+        takes $permission:ty;
+        $(path $names:ty;)? $(query $filters:ty;)? $(body $body:ty;)?
+        $(problems $($problem:ident)+;)? $(if_match $if_match:literal;)?
+        example $address:literal $(with $example:literal)? => $shown:literal;
+        answers $answer:ty: |$operations:ident, $by:ident, $call:ident| $act:block
+    ) => {
+        $(#[$doc])+
+        pub struct $route;
+
+        impl $crate::api::route::Route for $route {
+            const NAME: &'static str = $name;
+            const METHOD: $crate::api::route::Method = $crate::api::route::Method::$method;
+            const PATH: &'static str = $path;
+            const SUMMARY: &'static str = $summary;
+            $(const MORE: &'static str = $more;)?
+            $(const PROBLEMS: &'static [$crate::operate::failure::Code] =
+                &[$($crate::operate::failure::Code::$problem),+];)?
+            $(const IF_MATCH: bool = $if_match;)?
+            const EXAMPLE: $crate::api::route::Example = $crate::api::route::Example {
+                address: $address,
+                body: concat!($($example)?),
+                answer: $shown,
+            };
+            type Permission = $permission;
+            type Path = $crate::api::route::or_nothing!($($names)?);
+            type Query = $crate::api::route::or_nothing!($($filters)?);
+            type Body = $crate::api::route::or_nothing!($($body)?);
+            type Answer = $answer;
+
+            async fn act(
+                $operations: &$crate::operate::operations::Operations,
+                $by: $crate::operate::grant::Granted<$permission>,
+                $call: $crate::api::route::Call<Self>,
+            ) -> Result<$answer, $crate::operate::failure::Failure> $act
+        }
+    };
+}
+
+macro_rules! or_nothing {
+    () => { $crate::api::route::Nothing };
+    ($type:ty) => { $type };
+}
+
+pub(crate) use {or_nothing, route};

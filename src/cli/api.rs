@@ -44,10 +44,10 @@ fn is_served(path: &Path) -> bool {
 
 /// Returns the call of a route that takes no names, no filters and no body.
 pub(super) fn plain<R: Route<Path = Nothing, Query = Nothing, Body = Nothing>>() -> Call<R> {
-    Call { path: Nothing {}, query: Nothing {}, body: Nothing {} }
+    Call::new(Nothing {}, Nothing {}, Nothing {})
 }
 
 /// Returns the call of a route that takes a body alone.
 pub(super) fn order<R: Route<Path = Nothing, Query = Nothing>>(body: R::Body) -> Call<R> {
-    Call { path: Nothing {}, query: Nothing {}, body }
+    Call::new(Nothing {}, Nothing {}, body)
 }

@@ -48,7 +48,7 @@ pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
     super::output::tell_warnings(&manifest.warnings);
     let query = Manner { dry_run: args.dry_run };
-    let call = Call::<Replace> { path: Nothing {}, query, body: RosterBody(manifest.plan) };
+    let call = Call::<Replace>::new(Nothing {}, query, RosterBody(manifest.plan));
     let applied = args.api.client()?.call(call).await?;
     let text = if args.json { format!("{:#}\n", serde_json::to_value(&applied)?) } else { shown(&applied) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;

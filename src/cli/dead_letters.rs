@@ -53,7 +53,7 @@ pub async fn list(args: &DeadLettersArgs) -> anyhow::Result<ExitCode> {
     let mut letters: Vec<DeadLetterView> = Vec::new();
     let mut query = Page::default();
     loop {
-        let page = client.call(Call::<List> { path: Nothing {}, query, body: Nothing {} }).await?;
+        let page = client.call(Call::<List>::new(Nothing {}, query, Nothing {})).await?;
         letters.extend(page.dead_letters);
         let Some(next) = page.next else { break };
         query = Page { after: Some(next), limit: None };
@@ -83,7 +83,7 @@ pub async fn list(args: &DeadLettersArgs) -> anyhow::Result<ExitCode> {
 pub async fn redeliver(args: &RedeliverArgs) -> anyhow::Result<ExitCode> {
     let path = LetterOf { id: args.id.clone() };
     let body = Redelivery { confirm_duplicate: args.confirm_duplicate };
-    let done = args.api.client()?.call(Call::<Redeliver> { path, query: Nothing {}, body }).await?;
+    let done = args.api.client()?.call(Call::<Redeliver>::new(path, Nothing {}, body)).await?;
     writeln!(stdout().lock(), "{} {}", done.id, done.state).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

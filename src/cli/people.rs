@@ -73,7 +73,7 @@ pub async fn execute(command: &PeopleCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn about<R: Route<Path = PersonOf, Query = Nothing, Body = Nothing>>(person: &PersonArgs) -> Call<R> {
-    Call { path: PersonOf { id: person.id }, query: Nothing {}, body: Nothing {} }
+    Call::new(PersonOf { id: person.id }, Nothing {}, Nothing {})
 }
 
 async fn show<'a>(person: &'a PersonArgs, what: &str) -> anyhow::Result<(&'a PersonArgs, String, Value)> {

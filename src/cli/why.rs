@@ -48,7 +48,7 @@ pub struct WhyArgs {
 /// When the chat or message is unknown, nothing was decided on it, or the fleet does not answer.
 pub async fn execute(args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let path = ChatCalled { chat: args.chat.clone() };
-    let call = Call::<Decisions> { path, query: filter(args), body: Nothing {} };
+    let call = Call::<Decisions>::new(path, filter(args), Nothing {});
     let mut decisions = args.api.client()?.call(call).await?.decisions;
     decisions.reverse();
     if decisions.is_empty() {

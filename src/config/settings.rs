@@ -64,6 +64,10 @@ keyed! {
         /// user and root are served. At most 107 bytes.
         pub local_socket: Option<PathBuf> = key(None)
             .unset("beside the database file, as `botfleet.sock`; with PostgreSQL none").example("\"/run/botfleet/botfleet.sock\"");
+        /// File of the key that seals the seeds of one-time codes: 32 bytes, mode 600. It is made when the first second factor is
+        /// enrolled; the nodes of a cluster need the same one.
+        pub key_file: Option<PathBuf> = key(None)
+            .unset("beside the database file, as `botfleet.key`; with PostgreSQL none").example("\"/etc/botfleet/botfleet.key\"");
         /// Names, besides those of this machine, by which requests may address the API, as `["botfleet-api"]`. Only in a
         /// network that strangers cannot reach: whoever reaches the API steers the fleet.
         pub hosts: Vec<String> = key(Vec::new());
@@ -101,6 +105,12 @@ impl Config {
     pub fn local_socket(&self) -> Option<PathBuf> {
         let beside = || (!self.many_nodes()).then(|| self.store.path.with_extension("sock"));
         self.server.local_socket.clone().or_else(beside)
+    }
+
+    /// Returns the file of the key that seals seeds of one-time codes.
+    pub fn key_file(&self) -> Option<PathBuf> {
+        let beside = || (!self.many_nodes()).then(|| self.store.path.with_extension("key"));
+        self.server.key_file.clone().or_else(beside)
     }
 
     /// Returns the faults of single values, named under `source`, that no bounds express.

@@ -44,12 +44,20 @@ macro_rules! codes {
 
 codes! {
     BadRequest = "bad_request" 400: "Correct the body, the query or the path: the detail names the place.";
+    Unauthenticated = "unauthenticated" 401: "Sign in, or send an API key as `authorization: Bearer`.";
+    WrongCredentials = "wrong_credentials" 401: "Correct name, password or code.";
+    CodeNeeded = "code_needed" 401: "Send the code of the second factor too.";
+    ConfirmFirst = "confirm_first" 403: "Prove again that the account is yours: POST /api/v1/session/confirm.";
+    SecondFactorNeeded = "second_factor_needed" 403: "Enrol a second factor, signed in on the machine itself.";
     Forbidden = "forbidden" 403: "Ask for a role that has the permission.";
     OutOfReach = "out_of_reach" 403: "Ask for a role that includes this bot or chat.";
     ForeignHost = "foreign_host" 403: "Address the machine by a name in `server.hosts`.";
     ForeignOrigin = "foreign_origin" 403: "Send the request from a page of this address.";
     UnknownPath = "unknown_path" 404: "Look the path up in this document.";
     UnknownName = "unknown_name" 404: "Give a name of the manifest.";
+    UnknownUser = "unknown_user" 404: "Give the name of an account.";
+    UnknownSession = "unknown_session" 404: "Give a session as the list shows it.";
+    UnknownKey = "unknown_key" 404: "Give the id of an API key as the list shows it.";
     UnknownChat = "unknown_chat" 404: "Give a chat of the manifest, by name or id.";
     UnknownMessage = "unknown_message" 404: "Give the id of a message that is still stored.";
     UnknownDeadLetter = "unknown_dead_letter" 404: "Give an id as the list of dead letters shows it.";
@@ -60,9 +68,15 @@ codes! {
     Conflict = "conflict" 409: "Look at the present state; the detail says what is in the way.";
     MayDuplicate = "may_duplicate" 409: "Send `confirm_duplicate` if the message may show up twice.";
     Elsewhere = "elsewhere" 409: "Ask the node that the detail names.";
+    NameTaken = "name_taken" 409: "Choose another name.";
+    LastAdmin = "last_admin" 409: "Make another account an admin first.";
+    Changed = "changed" 412: "Read it again, and send the `ETag` of the present version.";
     TooLarge = "too_large" 413: "Send a smaller body.";
     WrongType = "wrong_type" 415: "Send `content-type: application/json`.";
     Refused = "refused" 422: "Correct the manifest: the detail names the place.";
+    IfMatchNeeded = "if_match_needed" 428: "Send `If-Match` with the `ETag` that you read.";
+    TooManyTries = "too_many_tries" 429: "Try again after the time that `Retry-After` tells.";
+    TooManyRequests = "too_many_requests" 429: "Ask less often: try again after the time that `Retry-After` tells.";
     TooManyWatchers = "too_many_watchers" 429: "Close another stream of events first.";
     Unreadable = "store_unreadable" 500: "Read the node's log: asking again does not help.";
     Unavailable = "store_unavailable" 503: "Ask again after the time that `Retry-After` tells.";
@@ -82,12 +96,20 @@ pub struct Failure {
     pub code: Code,
     /// The reason, for people; holds no secret and no cause from inside.
     pub detail: String,
+    /// Seconds after which the same may be tried again, where that is known.
+    pub retry_after_s: Option<u64>,
 }
 
 impl Failure {
     /// Creates a failure.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// Adds the time to wait.
+    #[must_use]
+    pub fn after(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 
     /// Converts a fault of the store or an actor that passes by itself. The cause is logged and never told.

@@ -5,24 +5,32 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `principal` | who asks: a name, a role, and the bots and chats within reach |
-//! | `permission` | what may be asked, as types, and the least role of each |
+//! | `principal` | the principal: who asks, with role, reach and the circumstances of the request |
+//! | `context` | the circumstances of a request |
+//! | `access` | the ways to prove who asks |
+//! | `permission` | the permissions as types, and the least role of each |
 //! | `grant` | a principal's permission, as proof that it was granted |
 //! | `failure` | why something was not done, by what the caller does about it |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
+pub mod access;
+pub mod account;
 mod bots;
 pub mod chats;
 mod cluster;
+pub mod context;
 pub mod control;
 mod dead_letters;
 pub mod failure;
 mod fleet;
 pub mod grant;
+pub mod keys;
 pub mod operations;
 mod people;
 pub mod permission;
 pub mod principal;
 mod roster;
+pub mod sign_in;
+pub mod users;
 pub mod watch;

@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::ownership::NodeRole;
+use botfleet_actors::domain::time::Timestamp;
 
+use super::access::Access;
+use super::access::known::Sent;
+use super::context::Context;
 use super::failure::{Code, Failure};
+use super::principal::Principal;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::view::Health;
 
@@ -13,12 +18,32 @@ use crate::runtime::view::Health;
 #[derive(Clone)]
 pub struct Operations {
     pub(super) fleet: Arc<RunningFleet>,
+    pub(super) access: Arc<Access>,
 }
 
 impl Operations {
     /// Creates the layer over a fleet.
     pub fn new(fleet: Arc<RunningFleet>) -> Self {
-        Self { fleet }
+        let access = Access::new(fleet.operators(), fleet.clock(), fleet.key_file().cloned());
+        Self { fleet, access: Arc::new(access) }
+    }
+
+    /// Returns the principal of a request. A request that is `active` keeps a session alive.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when what was sent proves nothing; `Unavailable`.
+    pub async fn principal(&self, sent: &Sent, context: Context, active: bool) -> Result<Principal, Failure> {
+        self.access.known.principal(sent, context, active).await
+    }
+
+    /// Returns whether a principal may still go on with what was granted.
+    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> bool {
+        self.access.known.is_still(sent, principal).await
+    }
+
+    /// Returns the present instant.
+    pub fn now(&self) -> Timestamp {
+        self.access.clock.now()
     }
 
     /// Returns the role of this node.

@@ -1,6 +1,17 @@
-//! What may be asked of the fleet, as types. Layer `operate`.
+//! The permissions, as types. Layer `operate`.
 
 use super::principal::Role;
+
+/// A particular of a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Asks for a fresh proof that the account is the caller's, ten minutes old at most.
+    Fresh,
+    /// May be granted apart from the role.
+    Apart,
+    /// Concerns the caller alone, and so no bots or chats.
+    Own,
+}
 
 /// A permission. A role has it when the role is at least `ROLE`.
 pub trait Permission: Send + Sync + 'static {
@@ -8,12 +19,14 @@ pub trait Permission: Send + Sync + 'static {
     const NAME: &'static str;
     /// The least role that has it.
     const ROLE: Role;
-    /// What it allows.
+    /// Particulars.
+    const MARKS: &'static [Mark];
+    /// The operations that it allows.
     const ALLOWS: &'static str;
 }
 
 macro_rules! permissions {
-    ($($name:ident = $text:literal from $role:ident: $allows:literal;)+) => {$(
+    ($($name:ident = $text:literal from $role:ident $(($($mark:ident)+))?: $allows:literal;)+) => {$(
         #[doc = $allows]
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
@@ -21,23 +34,27 @@ macro_rules! permissions {
         impl Permission for $name {
             const NAME: &'static str = $text;
             const ROLE: Role = Role::$role;
+            const MARKS: &'static [Mark] = &[$($(Mark::$mark),+)?];
             const ALLOWS: &'static str = $allows;
         }
     )+
 
-        /// Every permission: its name, its least role, and what it allows.
+        /// Every permission: its name, its least role, and the operations that it allows.
         pub const ALL: &[(&str, Role, &str)] = &[$(($text, Role::$role, $allows)),+];
     };
 }
 
 permissions! {
+    SignIn = "session:sign-in" from Stranger (Own): "Sign in.";
+    OwnSession = "session:own" from Viewer (Own): "See who one is, end one's own sessions, and prove again that the account is one's own.";
+    OwnAccount = "account:own" from Viewer (Own Fresh): "Change one's own password, second factor and API keys.";
     ReadFleet = "fleet:read" from Viewer: "Read the state of bots, chats, providers, budgets and queues, and their events.";
     ReadCluster = "cluster:read" from Viewer: "Read which node owns what, and the moves under way.";
     ReadDecisions = "decisions:read" from Viewer: "Read why bots spoke or kept silent.";
     ReadOutcomes = "outcomes:read" from Viewer: "Read how every update ended.";
     ReadDeadLetters = "dead-letters:read" from Viewer: "Read what failed for good.";
     ReadStyle = "style:read" from Viewer: "Read how differently the personas write.";
-    ReadTexts = "messages:read" from Admin: "Read the words of messages.";
+    ReadTexts = "messages:read" from Admin (Apart): "Read the words of messages. An account may have it apart from its role.";
     Stop = "control:stop" from Operator: "Stop and start the fleet, a chat or a bot.";
     Release = "control:release" from Operator: "Let an actor run again that failed too often, and end pauses.";
     Redeliver = "dead-letters:redeliver" from Operator: "Give a dead letter another try.";
@@ -46,6 +63,8 @@ permissions! {
     SteerCluster = "cluster:write" from Admin: "Drain nodes, and move bots and chats.";
     ReadPeople = "people:read" from Admin: "Read which data is stored about a person: counts and dates.";
     ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";
+    ReadUsers = "users:read" from Admin: "Read accounts, their sessions and their API keys.";
+    ChangeUsers = "users:write" from Admin (Fresh): "Make, change and remove accounts, and end their sessions and API keys.";
 }
 
 #[cfg(test)]

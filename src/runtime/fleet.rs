@@ -26,6 +26,7 @@ use futures::future::join_all;
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::accounts::Accounts;
 use super::credentials::Credentials;
 use super::events::EventHub;
 use super::health::{HealthWatch, share};
@@ -56,6 +57,7 @@ pub struct RunningFleet {
     pub(super) ended: JoinHandle<()>,
     pub(super) health: Arc<HealthWatch>,
     pub(super) tenure: Tenure,
+    pub(super) accounts: Accounts,
     pub(super) since: Instant,
     pub(super) _tasks: JoinSet<()>,
 }

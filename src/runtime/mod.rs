@@ -6,6 +6,7 @@
 //! | `database_clock` | the database's clock as a node of a cluster estimates it |
 //! | `health`, `alerts` | the node's health by what its parts did lately, and the alerts about it |
 //! | `home` | opens a process's store, clock and bus, and takes its place alone or among others |
+//! | `accounts` | gives the operators' layer the accounts, the clock and names |
 //! | `starting` | joins adapters and actors |
 //! | `credentials` | tokens of bots, and the clients and secrets made of them |
 //! | `fleet` | shows and steers a node |
@@ -23,6 +24,7 @@
 //! | `webhooks` | takes the updates that Telegram brings |
 //! | `view` | the view of the node for operators |
 
+mod accounts;
 pub mod alerts;
 pub mod clock;
 pub mod cluster_orders;

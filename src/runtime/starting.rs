@@ -20,6 +20,7 @@ use botfleet_actors::ports::telegram::BotApi;
 use ractor::Actor;
 use tokio::task::JoinSet;
 
+use super::accounts::Accounts;
 use super::alerts::Alerts;
 use super::clock::TelegramDates;
 use super::credentials::Credentials;
@@ -68,7 +69,7 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
-        let Home { store, clock, seat, roster, tenure } =
+        let Home { store, operators, clock, seat, roster, tenure } =
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
         for bot in roster.bots.values() {
             if let Err(reason) = credentials.token(&bot.spec) {
@@ -126,6 +127,7 @@ impl RunningFleet {
             ended,
             health,
             tenure,
+            accounts: Accounts { store: operators, key_file: config.key_file() },
             since,
             _tasks: tasks,
         };

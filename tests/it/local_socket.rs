@@ -25,7 +25,7 @@ fn order<R>(body: R::Body) -> Call<R>
 where
     R: botfleet::api::route::Route<Path = Nothing, Query = Nothing>,
 {
-    Call { path: Nothing {}, query: Nothing {}, body }
+    Call::new(Nothing {}, Nothing {}, body)
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_view_travels_through_the_client_unchanged() {
     let stage = FleetStage::small().await;
     stage.until_polling().await;
     let over_http = stage.json("/api/v1/cluster").await;
-    let call = Call::<botfleet::api::cluster::Get> { path: Nothing {}, query: Nothing {}, body: Nothing {} };
+    let call = Call::<botfleet::api::cluster::Get>::new(Nothing {}, Nothing {}, Nothing {});
     let typed = serde_json::to_value(client(&stage).call(call).await.unwrap()).unwrap();
     let without_time = |mut view: serde_json::Value| {
         for node in view["nodes"].as_array_mut().unwrap() {

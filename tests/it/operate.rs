@@ -99,7 +99,7 @@ fn example<R: Route>() -> Call<R> {
     });
     let named: Vec<String> = named.collect();
     let body = if R::EXAMPLE.body.is_empty() { "{}" } else { R::EXAMPLE.body };
-    Call { path: read(&named.join("&")), query: read(filters), body: serde_json::from_str(body).unwrap() }
+    Call::new(read(&named.join("&")), read(filters), serde_json::from_str(body).unwrap())
 }
 
 type Cell = Box<dyn Fn(Operations, Arc<Principal>) -> BoxFuture<'static, Option<Code>>>;
@@ -189,7 +189,7 @@ async fn who_reaches_a_bot_and_a_chat_steers_these_and_no_others() {
     let with_text = || {
         let path = ChatCalled { chat: "lounge".to_owned() };
         let query = DecisionFilter { text: true, ..DecisionFilter::default() };
-        Call::<Decisions> { path, query, body: Nothing {} }
+        Call::<Decisions>::new(path, query, Nothing {})
     };
     let words = Decisions::act(&operations, principal.grant().unwrap(), with_text()).await.unwrap_err();
     assert_eq!(words.code, Code::Forbidden, "an operator reads no words");

@@ -271,6 +271,10 @@ metrics! {
         counter http_requests_total { method, endpoint: String, status: String } = "http_requests_total"
         /// Time until the head of the answer is ready.
         histogram http_request_duration_seconds { method, endpoint: String } = "http_request_duration_seconds"
+        /// Tries to sign in: `ok`, or the code of the refusal.
+        counter sign_ins_total { result }
+        /// Refused requests, by code: without a principal, without the permission, out of reach, too many.
+        counter requests_refused_total { code }
         /// Alerts by webhook or chat.
         counter alerts_total { way, outcome }
         /// Alerts given up because too many waited.

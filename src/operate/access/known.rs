@@ -1,0 +1,270 @@
+//! Remembers who stands behind sessions and keys. Layer `operate`. Keeps I12.
+//!
+//! Each change of accounts has a number. A request that comes half a second after the last look reads the number; another number
+//! than the known one forgets everybody. So a change on another node counts within a second, without any hint.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use botfleet_actors::domain::operators::{Operator, OperatorKey, OperatorSession};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::clock::Clock;
+use botfleet_actors::ports::operators::Operators;
+use ipnet::IpNet;
+use ring::constant_time;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::token;
+use crate::operate::context::Context;
+use crate::operate::failure::{Code, Failure};
+use crate::operate::principal::{Identity, Principal, Proof};
+
+/// Time for which the number of the accounts is believed.
+const BELIEVED_FOR: Duration = Duration::from_millis(400);
+
+/// Time after the last request when a session ends, in milliseconds.
+pub const IDLE_MS: i64 = 30 * 60 * 1000;
+
+/// Time after the sign-in when a session ends, in milliseconds.
+pub const LASTS_MS: i64 = 12 * 60 * 60 * 1000;
+
+/// Interval at which the last request is noted, in milliseconds.
+const NOTED_EVERY_MS: i64 = 60 * 1000;
+
+/// Most sessions and keys that are remembered; beyond that all are forgotten, and read again.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// The proof that a request carries.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// None.
+    Nothing,
+    /// The request came through the local socket.
+    Local,
+    /// The token of a session.
+    Session(SecretString),
+    /// An API key.
+    Key(SecretString),
+}
+
+#[derive(Debug)]
+struct Remembered {
+    identity: Arc<Identity>,
+    /// Instants at which it ends: of its own, and because nobody uses it.
+    ends_at: Option<Timestamp>,
+    idles: bool,
+    seen_at: AtomicI64,
+    networks: Vec<IpNet>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    number: i64,
+    looked_at: Option<Instant>,
+    by_hash: HashMap<String, Arc<Remembered>>,
+}
+
+/// Tells who stands behind a session or a key.
+pub struct Known {
+    store: Arc<dyn Operators>,
+    clock: Arc<dyn Clock>,
+    memory: Mutex<Memory>,
+    look: tokio::sync::Mutex<()>,
+    local: Arc<Identity>,
+    stranger: Arc<Identity>,
+}
+
+impl Known {
+    /// Creates the memory, empty.
+    pub fn new(store: Arc<dyn Operators>, clock: Arc<dyn Clock>) -> Self {
+        let (local, stranger) = (Arc::new(Identity::local()), Arc::new(Identity::stranger()));
+        Self { store, clock, memory: Mutex::default(), look: tokio::sync::Mutex::default(), local, stranger }
+    }
+
+    /// Returns the principal of a request. A request that is `active` keeps a session alive.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the session or the key is unknown or over; `Unavailable` when the store does not answer.
+    pub async fn principal(&self, sent: &Sent, context: Context, active: bool) -> Result<Principal, Failure> {
+        let identity = match sent {
+            Sent::Nothing => Arc::clone(&self.stranger),
+            Sent::Local => Arc::clone(&self.local),
+            Sent::Session(token) => self.of_session(token, context.at, active).await?,
+            Sent::Key(key) => self.of_key(key, context.address, context.at, active).await?,
+        };
+        Ok(Principal::new(identity, context))
+    }
+
+    /// Returns whether a principal may still go on: its session or key is as it was when it was granted something.
+    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> bool {
+        let context = Context { at: self.clock.now(), ..principal.context().clone() };
+        let now = self.principal(sent, context, false).await;
+        now.is_ok_and(|now| now.identity().grants == principal.identity().grants)
+    }
+
+    /// Forgets everybody, after a change on this node.
+    pub fn forget(&self) {
+        let mut memory = self.memory();
+        memory.by_hash.clear();
+        memory.looked_at = None;
+    }
+
+    async fn of_session(&self, token: &SecretString, now: Timestamp, active: bool) -> Result<Arc<Identity>, Failure> {
+        let unknown = || Failure::new(Code::Unauthenticated, "the session is over; sign in again");
+        if !token::is_session(token.expose_secret()) {
+            return Err(unknown());
+        }
+        let hash = token::hash(token.expose_secret());
+        let mut found = self.remembered(&hash).await?;
+        // Another node may have seen the session since.
+        if found.as_ref().is_some_and(|found| !found.is_awake(now)) {
+            self.memory().by_hash.remove(&hash);
+            found = None;
+        }
+        let found = match found {
+            Some(found) => found,
+            None => {
+                let before = self.memory().number;
+                let (session, owner) = self.store.session(&hash).await?.ok_or_else(unknown)?;
+                let found = of_stored_session(session, &owner).ok_or_else(unknown)?;
+                self.remember(hash.clone(), found, before)
+            }
+        };
+        if !found.is_awake(now) || found.is_over(now) {
+            return Err(unknown());
+        }
+        if active && found.is_to_be_noted(now) {
+            self.store.see_session(&hash, now).await?;
+        }
+        Ok(Arc::clone(&found.identity))
+    }
+
+    async fn of_key(
+        &self,
+        key: &SecretString,
+        from: Option<IpAddr>,
+        now: Timestamp,
+        active: bool,
+    ) -> Result<Arc<Identity>, Failure> {
+        let unknown = || Failure::new(Code::Unauthenticated, "the API key is not known here, or is over");
+        let sent = token::read_key(key).ok_or_else(unknown)?;
+        let found = match self.remembered(&sent.hash).await? {
+            Some(found) => found,
+            None => {
+                let before = self.memory().number;
+                let (stored, owner) = self.store.key(&sent.id).await?.ok_or_else(unknown)?;
+                let found = of_stored_key(stored, &owner, &sent.hash, now).ok_or_else(unknown)?;
+                self.remember(sent.hash.clone(), found, before)
+            }
+        };
+        let here = |networks: &[IpNet]| {
+            networks.is_empty() || from.is_none_or(|from| networks.iter().any(|net| net.contains(&from.to_canonical())))
+        };
+        if found.is_over(now) || !here(&found.networks) {
+            return Err(unknown());
+        }
+        if active && found.is_to_be_noted(now) {
+            self.store.see_key(&sent.id, now).await?;
+        }
+        Ok(Arc::clone(&found.identity))
+    }
+
+    /// Returns what is remembered under a hash, once it is certain that nothing has changed since.
+    async fn remembered(&self, hash: &str) -> Result<Option<Arc<Remembered>>, Failure> {
+        if !self.is_believed() {
+            let _one = self.look.lock().await;
+            if !self.is_believed() {
+                let began = Instant::now();
+                let number = self.store.operators_number().await?;
+                let mut memory = self.memory();
+                if memory.number != number {
+                    memory.by_hash.clear();
+                    memory.number = number;
+                }
+                memory.looked_at = Some(began);
+            }
+        }
+        Ok(self.memory().by_hash.get(hash).cloned())
+    }
+
+    fn is_believed(&self) -> bool {
+        self.memory().looked_at.is_some_and(|at| at.elapsed() < BELIEVED_FOR)
+    }
+
+    /// Remembers what was read while the accounts had the number `before`.
+    fn remember(&self, hash: String, found: Remembered, before: i64) -> Arc<Remembered> {
+        let found = Arc::new(found);
+        let mut memory = self.memory();
+        if memory.by_hash.len() >= REMEMBERED_MAX {
+            memory.by_hash.clear();
+        }
+        if memory.number == before && memory.looked_at.is_some() {
+            memory.by_hash.insert(hash, Arc::clone(&found));
+        }
+        found
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remembered {
+    fn is_awake(&self, now: Timestamp) -> bool {
+        !self.idles || now.as_millis() - self.seen_at.load(Ordering::Relaxed) < IDLE_MS
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.ends_at.is_some_and(|ends_at| ends_at <= now)
+    }
+
+    /// Returns whether the last request is to be noted; true for one request a minute.
+    fn is_to_be_noted(&self, now: Timestamp) -> bool {
+        let (seen, now) = (self.seen_at.load(Ordering::Relaxed), now.as_millis());
+        now - seen >= NOTED_EVERY_MS
+            && self.seen_at.compare_exchange(seen, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+fn of_stored_session(session: OperatorSession, owner: &Operator) -> Option<Remembered> {
+    let OperatorSession { id, handle, created_at, seen_at, confirmed_at, .. } = session;
+    owner.disabled_at.is_none().then(|| Remembered {
+        identity: Arc::new(Identity {
+            name: owner.name.clone(),
+            account: Some(owner.id),
+            proof: Proof::Session { id, handle, confirmed_at },
+            grants: owner.grants.clone(),
+        }),
+        ends_at: Some(Timestamp::from_millis(created_at.as_millis() + LASTS_MS)),
+        idles: true,
+        seen_at: AtomicI64::new(seen_at.as_millis()),
+        networks: Vec::new(),
+    })
+}
+
+fn of_stored_key(key: OperatorKey, owner: &Operator, hash: &str, now: Timestamp) -> Option<Remembered> {
+    let same = |stored: &str| constant_time::verify_slices_are_equal(stored.as_bytes(), hash.as_bytes()).is_ok();
+    let old_until = key.old_until.filter(|until| *until > now);
+    let by_old = old_until.is_some() && key.old_secret.as_deref().is_some_and(same);
+    if owner.disabled_at.is_some() || !(same(&key.secret) || by_old) {
+        return None;
+    }
+    let ends_at = if same(&key.secret) { key.expires_at } else { key.expires_at.into_iter().chain(old_until).min() };
+    // A network that cannot be read would let everybody in.
+    let networks = key.networks.iter().map(|net| net.parse().ok()).collect::<Option<Vec<IpNet>>>()?;
+    Some(Remembered {
+        identity: Arc::new(Identity {
+            name: format!("{}/{}", owner.name, key.name),
+            account: Some(owner.id),
+            proof: Proof::Key(key.id),
+            grants: owner.grants.and(&key.grants),
+        }),
+        ends_at,
+        idles: false,
+        seen_at: AtomicI64::new(key.used_at.map_or(0, Timestamp::as_millis)),
+        networks,
+    })
+}

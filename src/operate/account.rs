@@ -1,0 +1,124 @@
+//! One's own account: sessions, password and second factor. Layer `operate`. Keeps I12.
+
+use botfleet_actors::domain::operators::{Operator, OperatorSession};
+use data_encoding::BASE32_NOPAD;
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::SecretString;
+
+use super::access::{code, password};
+use super::failure::{Code, Failure};
+use super::grant::Granted;
+use super::operations::Operations;
+use super::permission::{OwnAccount, OwnSession, Permission};
+use super::sign_in::sealed_for;
+use super::users::settled;
+
+/// The seed of a second factor that is not in use yet.
+#[derive(Debug)]
+pub struct NewFactor {
+    /// The seed, in base32, for typing.
+    pub secret: String,
+    /// The seed as an address, for scanning.
+    pub address: String,
+    /// The sealed seed, which is sent back with the first code.
+    pub sealed: String,
+}
+
+impl Operations {
+    /// Returns the caller's account.
+    ///
+    /// # Errors
+    /// `Conflict` for the local socket, which has none.
+    pub(super) async fn own_account<P: Permission>(&self, by: &Granted<P>) -> Result<Operator, Failure> {
+        let none = || Failure::new(Code::Conflict, "the local socket has no account of its own; name one");
+        let id = by.principal().identity().account.ok_or_else(none)?;
+        let all = self.access.store.operators().await?;
+        all.into_iter().find(|operator| operator.id == id).ok_or_else(none)
+    }
+
+    /// Returns the caller's own sessions, newest first.
+    ///
+    /// # Errors
+    /// `Conflict` for the local socket.
+    pub async fn own_sessions(&self, by: &Granted<OwnSession>) -> Result<Vec<OperatorSession>, Failure> {
+        let own = self.own_account(by).await?;
+        Ok(self.access.store.sessions(own.id).await?)
+    }
+
+    /// Ends a session of the caller's.
+    ///
+    /// # Errors
+    /// `UnknownSession`; `Conflict` for the local socket.
+    pub async fn end_own_session(&self, by: &Granted<OwnSession>, handle: &str) -> Result<(), Failure> {
+        let own = self.own_account(by).await?;
+        self.end_session_of(&own, handle).await
+    }
+
+    /// Gives the caller's account another password, and ends its sessions.
+    ///
+    /// # Errors
+    /// `BadRequest` for a password that is too easy; `Conflict` for the local socket.
+    pub async fn change_own_password(&self, by: &Granted<OwnAccount>, new: SecretString) -> Result<(), Failure> {
+        let own = self.own_account(by).await?;
+        password::check_new(&new, &own.name)?;
+        let hash = self.access.hasher.hash(by.principal().context().network(), new).await?;
+        self.change(&Operator { password: Some(hash), ..own }, true).await
+    }
+
+    /// Makes the seed of a second factor; nothing is stored before the first code is sent with it.
+    ///
+    /// # Errors
+    /// `Conflict` when no file for the key is set, and for the local socket.
+    pub async fn begin_second_factor(&self, by: &Granted<OwnAccount>) -> Result<NewFactor, Failure> {
+        let own = self.own_account(by).await?;
+        let mut seed = [0; code::SEED_BYTES];
+        let failed = |_| Failure::new(Code::Unreadable, "the system gives no chance");
+        SystemRandom::new().fill(&mut seed).map_err(failed)?;
+        let sealed = self.access.seal.close(&sealed_for(own.id), &seed)?;
+        Ok(NewFactor { secret: BASE32_NOPAD.encode(&seed), address: code::address(&seed, &own.name), sealed })
+    }
+
+    /// Takes the second factor into use once its first code fits; returns recovery codes, which are told once.
+    ///
+    /// # Errors
+    /// `WrongCredentials` when the code does not fit; `BadRequest` for another account's seed.
+    pub async fn take_second_factor(
+        &self,
+        by: &Granted<OwnAccount>,
+        sealed: String,
+        sent: &str,
+    ) -> Result<Vec<String>, Failure> {
+        let own = self.own_account(by).await?;
+        let other = |_| Failure::new(Code::BadRequest, "sealed: send what the begin of the enrolment told");
+        let seed = self.access.seal.open(&sealed_for(own.id), &sealed).map_err(other)?;
+        let wrong = || Failure::new(Code::WrongCredentials, "the code does not fit; check the clock of your phone");
+        if !self.access.store.try_code(own.id).await? {
+            return Err(Failure::new(Code::TooManyTries, "too many codes within a minute").after(60));
+        }
+        let now = by.principal().context().at.as_millis() / 1000;
+        let step = code::step_of(&seed, sent, now).ok_or_else(wrong)?;
+        if !self.access.store.use_code(own.id, step).await? {
+            return Err(wrong());
+        }
+        let codes = code::recovery()?;
+        let hashes: Vec<String> = codes.iter().map(|code| code::recovery_hash(code)).collect();
+        let id = own.id;
+        self.change(&Operator { seed: Some(sealed), ..own }, false).await?;
+        self.access.store.set_recovery(id, &hashes).await?;
+        Ok(codes)
+    }
+
+    /// Stores a changed account.
+    pub(super) async fn change(&self, operator: &Operator, end_sessions: bool) -> Result<(), Failure> {
+        let change = self.access.store.change_operator(operator, end_sessions).await?;
+        self.access.known.forget();
+        settled(change)
+    }
+
+    pub(super) async fn end_session_of(&self, owner: &Operator, handle: &str) -> Result<(), Failure> {
+        let ended = self.access.store.end_session(owner.id, handle).await?;
+        self.access.known.forget();
+        let unknown = || Failure::new(Code::UnknownSession, format!("{} has no session {handle:?}", owner.name));
+        ended.then_some(()).ok_or_else(unknown)
+    }
+}
