@@ -2,7 +2,8 @@
 //!
 //! | when | what a client sees |
 //! |---|---|
-//! | the head of a request takes too long | the connection ends |
+//! | the peer may not use the port | the connection ends unread |
+//! | handshake or head of a request take too long | the connection ends |
 //! | the maximum of connections is open | a new one waits until another has ended |
 //! | readiness is off | answers as before, each the last of its connection: pools of connections run dry |
 //! | the server closes | no new connection; requests under way are answered; idle connections end |
@@ -10,40 +11,33 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use botfleet_actors::ports::metrics;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::connection::{self, Site, Stream};
 use super::socket::LocalSocket;
+use super::transport::Transport;
 use crate::runtime::fleet::RunningFleet;
-
-/// The longest time for the head of a request to arrive; a connection that is idle for that long ends too.
-const HEAD_WITHIN: Duration = Duration::from_secs(15);
 
 /// Wait before the next connection is taken after the system refused one.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// Most often that refused peers are logged.
+const REFUSALS_TOLD_EVERY: Duration = Duration::from_mins(1);
+
 /// The place where a server takes connections.
 pub(super) enum Listener {
-    Port(TcpListener),
+    Port(TcpListener, Transport),
     Local(LocalSocket),
-}
-
-/// A connection.
-enum Stream {
-    Port(TcpStream),
-    Local(UnixStream),
 }
 
 /// A running server. Dropping this handle leaves the server running.
@@ -77,17 +71,18 @@ impl Server {
 
 /// Accepts connections until `closing` is sent, then answers the requests under way.
 ///
-/// Bounds the resources that strangers can hold: at most `connections_max` connections, each of which must send the
-/// head of its next request within [`HEAD_WITHIN`]. Further connections wait in the system's queue.
+/// Bounds the resources that strangers can hold: at most `connections_max` connections, handshakes among them. Further
+/// connections wait in the system's queue. The bounds of each connection are those of [`connection::serve`].
 async fn serve(listener: Listener, router: Router, connections_max: usize, mut closing: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(connections_max));
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    let graceful = GracefulShutdown::new();
+    let proxies = if let Listener::Port(_, transport) = &listener { transport.proxies.clone() } else { Vec::new() };
+    let site = Arc::new(Site { router, proxies, tls: None });
+    let (leave, leaving) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let mut refusals = Refusals::default();
     loop {
         let (stream, place) = tokio::select! {
-            accepted = accept(&listener, &room) => match accepted {
+            accepted = accept(&listener, &room, &mut refusals) => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(error = %error, "a connection was not taken");
@@ -98,32 +93,56 @@ async fn serve(listener: Listener, router: Router, connections_max: usize, mut c
             Some(_) = connections.join_next() => continue,
             Ok(()) = &mut closing => break,
         };
-        let service = TowerToHyperService::new(router.clone());
-        // A client that went away, or was too slow, is nobody's fault here.
-        match stream {
-            Stream::Port(stream) => {
-                let _ = stream.set_nodelay(true);
-                let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
-                connections.spawn(async move { drop((connection.await, place)) });
-            }
-            Stream::Local(stream) => {
-                let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
-                connections.spawn(async move { drop((connection.await, place)) });
-            }
-        }
+        let connection = connection::serve(stream, Arc::clone(&site), leaving.clone());
+        connections.spawn(async move { drop((connection.await, place)) });
     }
     drop(listener);
-    graceful.shutdown().await;
+    leave.send_replace(true);
+    while connections.join_next().await.is_some() {}
 }
 
-/// Waits for a free place, then for a connection.
-async fn accept(listener: &Listener, room: &Arc<Semaphore>) -> io::Result<(Stream, OwnedSemaphorePermit)> {
+/// Waits for a free place, then for a connection of a peer that may be served. Others are closed unread.
+async fn accept(
+    listener: &Listener,
+    room: &Arc<Semaphore>,
+    refusals: &mut Refusals,
+) -> io::Result<(Stream, OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    let stream = match listener {
-        Listener::Port(listener) => Stream::Port(listener.accept().await?.0),
-        Listener::Local(socket) => Stream::Local(socket.accept().await?),
+    let (listener, transport) = match listener {
+        Listener::Port(listener, transport) => (listener, transport),
+        Listener::Local(socket) => return Ok((Stream::Local(socket.accept().await?), place)),
     };
-    Ok((stream, place))
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let peer = peer.ip().to_canonical();
+        if transport.serves_plainly(peer) {
+            let _ = stream.set_nodelay(true);
+            return Ok((Stream::Port(stream, peer), place));
+        }
+        refusals.count();
+    }
+}
+
+/// Peers that were refused, and when people were told of them.
+#[derive(Debug, Default)]
+struct Refusals {
+    untold: u64,
+    told: Option<Instant>,
+}
+
+impl Refusals {
+    fn count(&mut self) {
+        metrics::http_connections_refused_total { reason: "network" }.increment(1);
+        self.untold += 1;
+        if self.told.is_none_or(|told| told.elapsed() >= REFUSALS_TOLD_EVERY) {
+            let connections = self.untold;
+            tracing::warn!(
+                connections,
+                "refused plain HTTP from networks that server.plaintext and server.proxies lack"
+            );
+            *self = Self { untold: 0, told: Some(Instant::now()) };
+        }
+    }
 }
 
 /// Tells the client, once readiness is off, that this answer is the last one of its connection.
@@ -145,16 +164,16 @@ mod tests {
 
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
 
+    use super::connection::HEAD_WITHIN;
     use super::*;
 
     async fn started(connections_max: usize) -> (std::net::SocketAddr, Server) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        (
-            address,
-            Server::start(Listener::Port(listener), Router::new().route("/", get(async || "well")), connections_max),
-        )
+        let router = Router::new().route("/", get(async || "well"));
+        (address, Server::start(Listener::Port(listener, Transport::default()), router, connections_max))
     }
 
     async fn answer(stream: &mut TcpStream) -> String {

@@ -12,6 +12,9 @@
 //! | `measured` | metrics of requests |
 //! | `headers` | request ids, and what browsers may do with answers |
 //! | `closing`, `port`, `socket` | servers, their ports, and the socket on the machine itself |
+//! | `connection`, `http2` | one connection, by HTTP/1.1 or HTTP/2 |
+//! | `client_address`, `forwarded` | the sender of a request, behind proxies too |
+//! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
 //! The API has no sign-in yet. It therefore answers only to names of this machine and to those in `server.hosts`, and
@@ -19,16 +22,21 @@
 //! The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
 mod body;
+pub mod client_address;
 pub mod closing;
+mod connection;
 mod documents;
 mod edge;
+mod forwarded;
 mod guard;
 mod headers;
 mod health;
+mod http2;
 mod measured;
 mod mount;
 pub mod port;
 mod problem;
 pub mod server;
 pub mod socket;
+pub mod transport;
 pub mod webhook;

@@ -15,6 +15,7 @@ use super::closing::{self, Listener, Server};
 use super::edge::Edge;
 use super::port::BoundPort;
 use super::socket::LocalSocket;
+use super::transport::Transport;
 use super::{documents, guard, headers, health, measured, mount, webhook};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::principal::Principal;
@@ -36,13 +37,13 @@ impl BoundPort {
     /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
     pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
         let router = router(Edge::new(&fleet, Principal::unnamed(), metrics), hosts);
-        started(Listener::Port(self.0), fleet, router, API_CONNECTIONS_MAX)
+        started(Listener::Port(self.0, Transport::open()), fleet, router, API_CONNECTIONS_MAX)
     }
 
     /// Receives Telegram's webhook requests until the server is closed.
     pub fn receive(self, fleet: Arc<RunningFleet>, body_max_bytes: usize) -> Server {
         let router = webhook::router(Arc::clone(&fleet), body_max_bytes);
-        started(Listener::Port(self.0), fleet, router, WEBHOOK_CONNECTIONS_MAX)
+        started(Listener::Port(self.0, Transport::open()), fleet, router, WEBHOOK_CONNECTIONS_MAX)
     }
 }
 

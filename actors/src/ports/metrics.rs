@@ -275,6 +275,8 @@ metrics! {
         counter sign_ins_total { result }
         /// Refused requests, by code: without a principal, without the permission, out of reach, too many.
         counter requests_refused_total { code }
+        /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP.
+        counter http_connections_refused_total { reason }
         /// Alerts by webhook or chat.
         counter alerts_total { way, outcome }
         /// Alerts given up because too many waited.
