@@ -67,6 +67,7 @@ impl Route for Stop {
         body: r#"{"scope":"chat","name":"lounge"}"#,
         answer: r#"{"stopped":true}"#,
     };
+    const UNLIMITED: bool = true;
     type Permission = permission::Stop;
     type Path = Nothing;
     type Query = Nothing;

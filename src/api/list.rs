@@ -1,7 +1,10 @@
 //! The list of routes. Layer `api`.
 
 use super::route::Route;
-use super::{account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style, users};
+use super::{
+    account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style,
+    users,
+};
 
 /// Does something with each route of the list.
 pub trait Visitor {

@@ -20,11 +20,12 @@ use super::answer::{Answer, Form};
 use super::list::{Visitor, each};
 use super::route::{Body, Method, Need, Route};
 use crate::operate::failure::Code;
-use crate::operate::permission::Permission;
+use crate::operate::permission::{Mark, Permission};
 
 /// Codes that every route may answer.
 pub(super) const COMMON: &[Code] = &[
     Code::BadRequest,
+    Code::Unauthenticated,
     Code::Forbidden,
     Code::OutOfReach,
     Code::ForeignHost,
@@ -32,6 +33,7 @@ pub(super) const COMMON: &[Code] = &[
     Code::TooLarge,
     Code::TooSlow,
     Code::WrongType,
+    Code::TooManyRequests,
     Code::Unreadable,
     Code::Unavailable,
 ];
@@ -169,7 +171,9 @@ impl Made {
 /// Returns the statuses of a route's problems, with their codes.
 pub(super) fn problems<R: Route>() -> BTreeMap<u16, Vec<Code>> {
     let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in COMMON.iter().chain(R::PROBLEMS) {
+    let fresh = if R::Permission::MARKS.contains(&Mark::Fresh) { &[Code::ConfirmFirst][..] } else { &[] };
+    let streams = if <R::Answer as Answer>::FORM == Form::Json { &[][..] } else { &[Code::TooManyWatchers] };
+    for code in COMMON.iter().chain(R::PROBLEMS).chain(fresh).chain(streams) {
         let codes = problems.entry(code.status()).or_default();
         if !codes.contains(code) {
             codes.push(*code);

@@ -131,6 +131,8 @@ pub trait Route: Sized + Send + Sync + 'static {
     const EXAMPLE: Example;
     /// Set when a request must name the version that it changes, as `If-Match`.
     const IF_MATCH: bool = false;
+    /// Set for what must work however much the caller has asked: stopping.
+    const UNLIMITED: bool = false;
     /// The largest body.
     const BODY_MAX_BYTES: usize = BODY_MAX_BYTES;
     /// Set when nodes that only work for the fleet serve it too.
@@ -198,8 +200,12 @@ macro_rules! route {
 }
 
 macro_rules! or_nothing {
-    () => { $crate::api::route::Nothing };
-    ($type:ty) => { $type };
+    () => {
+        $crate::api::route::Nothing
+    };
+    ($type:ty) => {
+        $type
+    };
 }
 
 pub(crate) use {or_nothing, route};

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::operators::kept;
 use crate::api::route::{Call, Nothing, Route};
 use crate::client::{CallError, Client};
 
@@ -28,6 +29,15 @@ const ADDRESS: &str = "127.0.0.1:8080";
 impl Api {
     /// Returns the client for that address.
     pub(super) fn client(&self) -> Result<Client, CallError> {
+        let client = self.stranger()?;
+        Ok(match kept::token(client.address()) {
+            Some(token) => client.with_token(token),
+            None => client,
+        })
+    }
+
+    /// Returns the client for that address, without any proof.
+    pub(super) fn stranger(&self) -> Result<Client, CallError> {
         let default = || if is_served(Path::new(SOCKET)) { format!("unix:{SOCKET}") } else { ADDRESS.to_owned() };
         Client::new(&self.address.clone().unwrap_or_else(default))
     }

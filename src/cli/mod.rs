@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `demo` | `botfleet demo`: a simulated world to watch and to join |
 //! | `run` | `botfleet run`: the fleet of a manifest |
+//! | `first_admin` | the link by which the first admin makes an account |
 //! | `launcher` | the process above the fleet's, which starts the fleet again when it dies |
 //! | `signals` | the signals that ask a process to end |
 //! | `check` | `botfleet check`: finds the faults of configuration and manifest |
@@ -19,6 +20,7 @@
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `style` | `botfleet style`: shows how differently personas write |
 //! | `apply` | `botfleet apply`: gives the running fleet another manifest |
+//! | `operators` | `botfleet login`, `user`, `key` and others: those who operate the fleet |
 //! | `api` | calls the API of the running fleet for a command |
 //! | `inputs` | the flags that `run` and `check` share, and the files that they name |
 //!
@@ -31,11 +33,13 @@ pub mod cluster;
 pub mod dead_letters;
 pub mod demo;
 pub mod eval;
+mod first_admin;
 pub mod health;
 pub mod inputs;
 pub mod launcher;
 pub mod migrate;
 mod online;
+pub mod operators;
 pub mod output;
 pub mod people;
 pub mod replay;
@@ -49,6 +53,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::operators::{account, keys, sessions, users};
 use crate::cli::output::{EXIT_USAGE, faults_text, tell};
 use crate::config::fault::Faults;
 
@@ -105,6 +110,26 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Shows how far apart the personas of the running fleet write.
     Style(style::StyleArgs),
+    /// Signs in to the running fleet; later commands use the session.
+    Login(account::LoginArgs),
+    /// Signs out.
+    Logout(account::OwnArgs),
+    /// Shows who asks, and what they may do.
+    Whoami(account::OwnArgs),
+    /// Changes one's own password.
+    Password(account::OwnArgs),
+    /// Enrols a second factor for one's own account.
+    #[command(subcommand)]
+    SecondFactor(account::SecondFactorCommand),
+    /// Shows and changes the accounts of those who operate the fleet.
+    #[command(subcommand)]
+    User(users::UserCommand),
+    /// Makes, lists and ends API keys.
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
+    /// Lists and ends sessions.
+    #[command(subcommand)]
+    Session(sessions::SessionCommand),
     /// Asks the running node whether it is well, for probes and for people.
     Health(health::HealthArgs),
 }
@@ -133,6 +158,14 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,
         Command::Style(args) => style::execute(args).await,
+        Command::Login(args) => account::login(args).await,
+        Command::Logout(args) => account::logout(args).await,
+        Command::Whoami(args) => account::whoami(args).await,
+        Command::Password(args) => account::password(args).await,
+        Command::SecondFactor(command) => account::second_factor(command).await,
+        Command::User(command) => users::execute(command).await,
+        Command::Key(command) => keys::execute(command).await,
+        Command::Session(command) => sessions::execute(command).await,
         Command::Health(args) => health::execute(args).await,
     };
     ended.unwrap_or_else(|error| {

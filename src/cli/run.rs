@@ -9,7 +9,9 @@ use botfleet_actors::ports::store::StoreError;
 use clap::Args;
 use futures::future::join_all;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use secrecy::ExposeSecret as _;
 
+use super::first_admin;
 use super::launcher::graves::Graves;
 use super::launcher::parent::Parent;
 use super::launcher::registry::opener;
@@ -20,10 +22,13 @@ use crate::cli::inputs::Inputs;
 use crate::cli::output::say;
 use crate::config::settings::Config;
 use crate::http::closing::Server;
+use crate::http::edge::Edge;
+use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
 use crate::http::socket::LocalSocket;
 use crate::http::webhook;
 use crate::logs;
+use crate::operate::operations::Operations;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 
@@ -109,13 +114,19 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     if socket.is_none() {
         socket = socket_beside(&config).await;
     }
-    let mut servers = vec![port.serve(Arc::clone(&fleet), metrics.clone(), &config.server.hosts)];
+    let operations = Operations::new(Arc::clone(&fleet));
+    let link = first_admin::prepare(&operations, &config).await?;
+    let edge = Edge::new(operations, metrics, RequestLimits::default());
+    let mut servers = vec![port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts)];
     // Who reads that the fleet listens may call the socket too.
     if let Some(socket) = socket {
         announce(&format!("socket     {}", socket.path().display()));
-        servers.push(socket.serve(Arc::clone(&fleet), metrics));
+        servers.push(socket.serve(Arc::clone(&fleet), edge));
     }
     announce(&format!("listening  http://{address}"));
+    if let Some(token) = link {
+        announce(&first_admin::told(&format!("http://{address}/setup/{}", token.expose_secret()), &config));
+    }
     if let Some((node, incarnation)) = fleet.place() {
         announce(&format!("joined     {node} as incarnation {incarnation}"));
     }

@@ -68,6 +68,10 @@ keyed! {
         /// enrolled; the nodes of a cluster need the same one.
         pub key_file: Option<PathBuf> = key(None)
             .unset("beside the database file, as `botfleet.key`; with PostgreSQL none").example("\"/etc/botfleet/botfleet.key\"");
+        /// File with the name and the password's argon2id hash of the first admin, where nobody reads a terminal: a TOML table
+        /// with `name` and `password_hash`, as `botfleet user hash` prints it. It counts while there is no admin.
+        pub first_admin: Option<PathBuf> = key(None)
+            .unset("a one-time link, on the terminal or in a file").example("\"/run/secrets/first-admin.toml\"");
         /// Names, besides those of this machine, by which requests may address the API, as `["botfleet-api"]`. Only in a
         /// network that strangers cannot reach: whoever reaches the API steers the fleet.
         pub hosts: Vec<String> = key(Vec::new());

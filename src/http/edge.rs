@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::limits::{Limits, RequestLimits};
 use crate::operate::operations::Operations;
-use crate::operate::principal::Principal;
-use crate::runtime::fleet::RunningFleet;
 
-/// State that the handlers share.
+/// State that the handlers share, at the port and at the local socket.
 #[derive(Clone)]
-pub(super) struct Edge {
+pub struct Edge {
     pub(super) operations: Operations,
-    /// Whoever asks here.
-    pub(super) principal: Arc<Principal>,
     pub(super) metrics: PrometheusHandle,
+    pub(super) limits: Arc<Limits>,
 }
 
 impl Edge {
-    pub(super) fn new(fleet: &Arc<RunningFleet>, principal: Principal, metrics: PrometheusHandle) -> Self {
-        Self { operations: Operations::new(Arc::clone(fleet)), principal: Arc::new(principal), metrics }
+    /// Creates the state.
+    pub fn new(operations: Operations, metrics: PrometheusHandle, limits: RequestLimits) -> Self {
+        Self { operations, metrics, limits: Arc::new(Limits::new(limits)) }
     }
 }

@@ -14,6 +14,9 @@
 //! | `closing`, `port`, `socket` | servers, their ports, and the socket on the machine itself |
 //! | `connection`, `http2` | one connection, by HTTP/1.1 or HTTP/2 |
 //! | `client_address`, `forwarded` | the sender of a request, behind proxies too |
+//! | `setup` | the page on which the first admin makes an account |
+//! | `identity` | the proof that a request carries, and the cookie that holds a session |
+//! | `limits` | limits of requests and streams |
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
@@ -26,17 +29,20 @@ pub mod client_address;
 pub mod closing;
 mod connection;
 mod documents;
-mod edge;
+pub mod edge;
 mod forwarded;
 mod guard;
 mod headers;
 mod health;
 mod http2;
+mod identity;
+pub mod limits;
 mod measured;
 mod mount;
 pub mod port;
 mod problem;
 pub mod server;
+mod setup;
 pub mod socket;
 pub mod transport;
 pub mod webhook;

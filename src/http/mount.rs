@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body as Content, Bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -20,16 +21,28 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::body::{Unreceived, received};
+use super::client_address::Client;
 use super::edge::Edge;
-use crate::api::answer::{Answer, Form, NamedEvent, Written};
+use super::headers::REQUEST_ID;
+use super::identity;
+use super::limits::OpenStream;
+use crate::api::answer::{Answer, Content, Form, NamedEvent, Written};
 use crate::api::list::{Visitor, each};
-use crate::api::route::{Body, Call, Method, Need, Route};
+use crate::api::route::{Body as _, Call, Method, Need, Route};
+use crate::operate::access::known::Sent;
+use crate::operate::context::Context;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::operations::Operations;
 use crate::operate::principal::Principal;
 
 /// Most time for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest name of a program, and longest id of a request, that are kept for the records.
+const AGENT_MAX: usize = 200;
+
+/// Interval at which the principal of a stream is looked at again.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
 
 /// Interval of the empty comments that keep proxies from closing a quiet stream.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -53,6 +66,8 @@ impl Visitor for Mount {
         }
         let mounted = Mounted {
             method: R::METHOD,
+            if_match: R::IF_MATCH,
+            unlimited: R::UNLIMITED,
             body_max: R::BODY_MAX_BYTES,
             form: <R::Answer as Answer>::FORM,
             grant: |principal| principal.grant::<R::Permission>().map(drop),
@@ -66,6 +81,8 @@ impl Visitor for Mount {
 #[derive(Clone, Copy)]
 struct Mounted {
     method: Method,
+    if_match: bool,
+    unlimited: bool,
     body_max: usize,
     form: Form,
     grant: fn(&Arc<Principal>) -> Result<(), Failure>,
@@ -78,6 +95,7 @@ struct Asked {
     /// The names in the path, written as a query.
     path: String,
     query: String,
+    if_match: Option<i64>,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -88,6 +106,8 @@ impl Mounted {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
             Method::Put => MethodFilter::PUT,
+            Method::Patch => MethodFilter::PATCH,
+            Method::Delete => MethodFilter::DELETE,
         };
         on(filter, move |State(edge), path, query, request| self.served(edge, path, query, request))
     }
@@ -99,17 +119,106 @@ impl Mounted {
         RawQuery(query): RawQuery,
         request: Request,
     ) -> Result<Response, Failure> {
-        let principal = edge.principal;
+        let (head, body) = request.into_parts();
+        let client = head.extensions.get::<Client>().copied().ok_or_else(no_client)?;
+        let installation = edge.operations.installation().await?;
+        let (sent, principal) = self.caller(&edge, client, &head, installation).await?;
         // Nothing is read of the body before.
         (self.grant)(&principal)?;
+        let if_match = if_match(&head.headers)?;
+        if self.if_match && if_match.is_none() {
+            return Err(Failure::new(Code::IfMatchNeeded, "send `If-Match` with the `ETag` that you read"));
+        }
         let path = path.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
         let names: Vec<(&str, &str)> = path.iter().collect();
         let path = serde_urlencoded::to_string(names).map_err(|error| in_part("path", &error))?;
-        let (head, body) = request.into_parts();
         let body = received(&head.headers, body, self.body_max, BODY_WITHIN).await;
         let body = body.map_err(|why| unreceived(why, self.body_max))?;
-        let asked = Asked { principal, path, query: query.unwrap_or_default(), headers: head.headers, body };
-        Ok(shown((self.act)(edge.operations, asked).await?, self.form))
+        let stream = if self.form == Form::Json { None } else { Some(edge.limits.stream(&principal)?) };
+        let asked = Asked {
+            principal: Arc::clone(&principal),
+            path,
+            query: query.unwrap_or_default(),
+            if_match,
+            headers: head.headers,
+            body,
+        };
+        let operations = edge.operations.clone();
+        let Written { content, version, cookie } = (self.act)(operations.clone(), asked).await?;
+        let ended = ended(operations, sent, principal, stream);
+        let mut response = shown(content, self.form, ended);
+        let headers = response.headers_mut();
+        if let Some(etag) = version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()) {
+            headers.insert(header::ETAG, etag);
+        }
+        if let Some(line) = cookie.and_then(|change| identity::set_cookie(&change, client, installation)) {
+            headers.insert(header::SET_COOKIE, line);
+        }
+        Ok(response)
+    }
+
+    /// Returns what the caller sent as proof, and the principal. Counts the request.
+    async fn caller(
+        &self,
+        edge: &Edge,
+        client: Client,
+        head: &Parts,
+        installation: &str,
+    ) -> Result<(Sent, Arc<Principal>), Failure> {
+        let context = Context {
+            address: client.address(),
+            here: client.is_on_this_machine(),
+            agent: text_of(&head.headers, &header::USER_AGENT, AGENT_MAX),
+            request: text_of(&head.headers, &REQUEST_ID, AGENT_MAX),
+            at: edge.operations.now(),
+        };
+        let network = context.network();
+        let sent = identity::sent(client, &head.method, &head.headers, installation)
+            .inspect_err(|_| drop(edge.limits.stranger(network)))?;
+        if matches!(sent, Sent::Nothing) {
+            edge.limits.stranger(network)?;
+        }
+        // A stream is no sign that somebody is there.
+        let active = self.form == Form::Json;
+        let principal = match edge.operations.principal(&sent, context, active).await {
+            Ok(principal) => principal,
+            Err(failure) => {
+                edge.limits.stranger(network)?;
+                return Err(failure);
+            }
+        };
+        if !self.unlimited {
+            edge.limits.principal(&principal)?;
+        }
+        Ok((sent, Arc::new(principal)))
+    }
+}
+
+fn no_client() -> Failure {
+    Failure::new(Code::Unreadable, "the connection is of no known kind")
+}
+
+fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
+    let text = headers.get(name)?.to_str().ok()?;
+    Some(text.chars().take(most).collect())
+}
+
+/// Returns the version that a request names.
+fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Failure> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let version = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    let unread = || Failure::new(Code::BadRequest, "If-Match: send one `ETag` as it was read, quotes included");
+    version.map(Some).ok_or_else(unread)
+}
+
+/// Ends when the principal of a stream may no longer go on, within a second of a change on any node.
+async fn ended(operations: Operations, sent: Sent, principal: Arc<Principal>, stream: Option<OpenStream>) {
+    let _counted = stream;
+    loop {
+        tokio::time::sleep(LOOKED_AT_EVERY).await;
+        if !operations.is_still(&sent, &principal).await {
+            return;
+        }
     }
 }
 
@@ -117,8 +226,9 @@ async fn acted<R: Route>(operations: Operations, asked: Asked) -> Result<Written
     let by = asked.principal.grant::<R::Permission>()?;
     let path = serde_urlencoded::from_str(&asked.path).map_err(|error| in_part("path", &error))?;
     let query = serde_urlencoded::from_str(&asked.query).map_err(|error| in_part("query", &error))?;
-    let body = read(&asked.headers, &asked.body, <R::Body as Body>::NEED, R::EXAMPLE.body)?;
-    R::act(&operations, by, Call { path, query, body }).await?.written()
+    let body = read(&asked.headers, &asked.body, R::Body::NEED, R::EXAMPLE.body)?;
+    let call = Call { path, query, body, if_match: asked.if_match };
+    R::act(&operations, by, call).await?.written()
 }
 
 fn in_part(part: &str, error: &dyn std::error::Error) -> Failure {
@@ -154,14 +264,15 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, examp
     })
 }
 
-fn shown(answer: Written, form: Form) -> Response {
+fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 'static) -> Response {
     let kind = [(header::CONTENT_TYPE, form.media_type())];
-    match answer {
-        Written::Json(json) => (kind, json).into_response(),
-        Written::Lines(lines) => (kind, Content::from_stream(lines)).into_response(),
-        Written::Events(events) => {
+    match content {
+        Content::Json(json) => (kind, json).into_response(),
+        Content::Lines(lines) => (kind, Body::from_stream(lines.take_until(Box::pin(ended)))).into_response(),
+        Content::Events(events) => {
             let event = |event: NamedEvent| Ok::<_, Infallible>(Event::default().event(event.name).data(event.data));
-            Sse::new(events.map(event)).keep_alive(KeepAlive::new().interval(HEARTBEAT_EVERY)).into_response()
+            let events = events.map(event).take_until(Box::pin(ended));
+            Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT_EVERY)).into_response()
         }
     }
 }

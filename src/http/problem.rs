@@ -5,12 +5,13 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use botfleet_actors::ports::metrics;
 use serde_json::json;
 
 use crate::operate::failure::{Code, Failure};
 
 /// Seconds after which a client should ask again, sent with a 503.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER_S: u64 = 1;
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -23,13 +24,21 @@ impl IntoResponse for Failure {
             "detail": self.detail,
         });
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let is_refusal = matches!(status.as_u16(), 401 | 403 | 429);
+        if is_refusal {
+            metrics::requests_refused_total { code: self.code.as_str() }.increment(1);
+        }
         let mut response = (status, kind, body.to_string()).into_response();
-        if matches!(self.code, Code::TooLarge | Code::TooSlow | Code::Forbidden) {
+        if matches!(self.code, Code::TooLarge | Code::TooSlow) || is_refusal {
             // What is left of the body is not read, so the connection cannot be used again.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if self.code == Code::Unavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let wait = self.retry_after_s.or((self.code == Code::Unavailable).then_some(RETRY_AFTER_S));
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

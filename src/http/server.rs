@@ -7,7 +7,6 @@ use axum::http::{Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
@@ -16,9 +15,8 @@ use super::edge::Edge;
 use super::port::BoundPort;
 use super::socket::LocalSocket;
 use super::transport::Transport;
-use super::{documents, guard, headers, health, measured, mount, webhook};
+use super::{documents, guard, headers, health, measured, mount, setup, webhook};
 use crate::operate::failure::{Code, Failure};
-use crate::operate::principal::Principal;
 use crate::runtime::fleet::RunningFleet;
 
 /// Most connections of people, probes and watchers at a time.
@@ -35,8 +33,8 @@ const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 
 impl BoundPort {
     /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
-    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle, hosts: &[String]) -> Server {
-        let router = router(Edge::new(&fleet, Principal::unnamed(), metrics), hosts);
+    pub fn serve(self, fleet: Arc<RunningFleet>, edge: Edge, hosts: &[String]) -> Server {
+        let router = router(edge, hosts);
         started(Listener::Port(self.0, Transport::open()), fleet, router, API_CONNECTIONS_MAX)
     }
 
@@ -49,8 +47,8 @@ impl BoundPort {
 
 impl LocalSocket {
     /// Serves the fleet's API to whoever runs it, until the server is closed.
-    pub fn serve(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> Server {
-        let router = router(Edge::new(&fleet, Principal::local(), metrics), &[]);
+    pub fn serve(self, fleet: Arc<RunningFleet>, edge: Edge) -> Server {
+        let router = router(edge, &[]);
         started(Listener::Local(self), fleet, router, LOCAL_CONNECTIONS_MAX)
     }
 }
@@ -84,6 +82,7 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
     observed
         .merge(mount::routes(role))
         .merge(documents::routes())
+        .merge(setup::routes())
         .fallback(async || Failure::new(Code::UnknownPath, "nothing is at this path; GET /docs tells what there is"))
         .method_not_allowed_fallback(other_method)
         .layer(CompressionLayer::new().compress_when(worth_it()))

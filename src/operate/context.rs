@@ -13,6 +13,8 @@ const NETWORK_V6: u8 = 64;
 pub struct Context {
     /// The caller's address; none at the local socket.
     pub address: Option<IpAddr>,
+    /// Set when the caller is on this machine.
+    pub here: bool,
     /// The program that called, as it calls itself.
     pub agent: Option<String>,
     /// The id of the request.

@@ -23,6 +23,7 @@ pub mod context;
 pub mod control;
 mod dead_letters;
 pub mod failure;
+pub mod first_admin;
 mod fleet;
 pub mod grant;
 pub mod keys;

@@ -8,6 +8,7 @@ use botfleet_actors::domain::time::Timestamp;
 
 use super::access::Access;
 use super::access::known::Sent;
+use super::access::token;
 use super::context::Context;
 use super::failure::{Code, Failure};
 use super::principal::Principal;
@@ -39,6 +40,15 @@ impl Operations {
     /// Returns whether a principal may still go on with what was granted.
     pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> bool {
         self.access.known.is_still(sent, principal).await
+    }
+
+    /// Returns the name of this installation, by which its cookies differ from others'.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn installation(&self) -> Result<&str, Failure> {
+        let name = async || Ok::<_, Failure>(self.access.store.installation(&token::handle()?).await?);
+        self.access.installation.get_or_try_init(name).await.map(String::as_str)
     }
 
     /// Returns the present instant.

@@ -54,8 +54,7 @@ impl Operations {
         let owner = self.proven(context, &credentials).await;
         let told = |result| metrics::sign_ins_total { result }.increment(1);
         let owner = owner.inspect_err(|failure| told(failure.code.as_str()))?;
-        let here = context.address.is_none_or(|address| address.to_canonical().is_loopback());
-        if owner.grants.role == Role::Admin && owner.seed.is_none() && !here {
+        if owner.grants.role == Role::Admin && owner.seed.is_none() && !context.here {
             told(Code::SecondFactorNeeded.as_str());
             let detail = "an admin without a second factor signs in on the machine itself only; enrol one there";
             return Err(Failure::new(Code::SecondFactorNeeded, detail));
@@ -110,7 +109,12 @@ impl Operations {
         let fits = match (password, code) {
             (_, Some(code)) if owner.seed.is_some() => self.code_fits(&owner, &code, context.at).await?,
             (Some(password), _) => self.access.hasher.verify(network, password, owner.password.clone()).await?,
-            _ => return Err(Failure::new(Code::BadRequest, "send `password`, or `code` where a second factor is enrolled")),
+            _ => {
+                return Err(Failure::new(
+                    Code::BadRequest,
+                    "send `password`, or `code` where a second factor is enrolled",
+                ));
+            }
         };
         if !fits {
             self.access.tries.failed(network, &owner.name, Instant::now());
@@ -136,7 +140,10 @@ impl Operations {
         };
         if owner.seed.is_some() {
             let Some(code) = &credentials.code else {
-                return Err(Failure::new(Code::CodeNeeded, "send the code of your authenticator app, or a recovery code"));
+                return Err(Failure::new(
+                    Code::CodeNeeded,
+                    "send the code of your authenticator app, or a recovery code",
+                ));
             };
             if !self.code_fits(&owner, code, context.at).await? {
                 failed();

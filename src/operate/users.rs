@@ -215,10 +215,7 @@ impl Operations {
         let Reach::Within { bots, chats } = reach else { return None };
         let bot = |id| self.fleet.name_of_bot(id).unwrap_or_else(|| format!("#{}", id.0));
         let chat = |id| self.fleet.name_of_chat(id).unwrap_or_else(|| format!("#{}", id.0));
-        Some(Names {
-            bots: bots.iter().copied().map(bot).collect(),
-            chats: chats.iter().copied().map(chat).collect(),
-        })
+        Some(Names { bots: bots.iter().copied().map(bot).collect(), chats: chats.iter().copied().map(chat).collect() })
     }
 }
 
@@ -255,7 +252,9 @@ pub(super) fn checked_name(name: &str) -> Result<String, Failure> {
 fn check_profile(profile: &Profile) -> Result<(), Failure> {
     let wrong = |field: &str, why: &str| Err(Failure::new(Code::BadRequest, format!("{field}: {why}")));
     let bad_email = |email: &String| {
-        email.len() > EMAIL_MAX_BYTES || email.chars().any(|c| c.is_control() || c.is_whitespace()) || !email.contains('@')
+        email.len() > EMAIL_MAX_BYTES
+            || email.chars().any(|c| c.is_control() || c.is_whitespace())
+            || !email.contains('@')
     };
     if profile.email.as_ref().is_some_and(bad_email) {
         return wrong("email", "give an address as ada@example.org");
@@ -290,9 +289,11 @@ mod tests {
             Profile { email: own(email), language: own(language), time_zone: own(time_zone) }
         };
         assert!(check_profile(&profile(Some("ada@example.org"), Some("tr"), Some("Europe/Istanbul"))).is_ok());
-        for odd in
-            [profile(Some("ada"), None, None), profile(None, Some("xx"), None), profile(None, None, Some("Mars/Crater"))]
-        {
+        for odd in [
+            profile(Some("ada"), None, None),
+            profile(None, Some("xx"), None),
+            profile(None, None, Some("Mars/Crater")),
+        ] {
             assert!(check_profile(&odd).is_err(), "{odd:?}");
         }
     }

@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::operators::Operators;
 
@@ -14,6 +16,23 @@ use super::fleet::RunningFleet;
 pub(super) struct Accounts {
     pub(super) store: Arc<dyn Operators>,
     pub(super) key_file: Option<PathBuf>,
+}
+
+/// Interval at which sessions and keys that are over are removed.
+const TIDIED_EVERY: Duration = Duration::from_mins(10);
+
+/// Time for which ended sessions and keys are kept, in milliseconds: longer than any of them lasts unused.
+const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Removes sessions and keys that are over, as long as the node runs.
+pub(super) async fn tidy(store: Arc<dyn Operators>, clock: Arc<dyn Clock>) {
+    loop {
+        tokio::time::sleep(TIDIED_EVERY).await;
+        let before = Timestamp::from_millis(clock.now().as_millis() - KEPT_MS);
+        if let Err(error) = store.prune_operators(before, before, before).await {
+            tracing::debug!(%error, "sessions that are over were not removed");
+        }
+    }
 }
 
 impl RunningFleet {

@@ -20,7 +20,7 @@ use botfleet_actors::ports::telegram::BotApi;
 use ractor::Actor;
 use tokio::task::JoinSet;
 
-use super::accounts::Accounts;
+use super::accounts::{self, Accounts};
 use super::alerts::Alerts;
 use super::clock::TelegramDates;
 use super::credentials::Credentials;
@@ -103,6 +103,7 @@ impl RunningFleet {
         let mut tasks = JoinSet::new();
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
         tasks.spawn(recorder::add_up());
+        tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&node.clock)));
         let (alerts, teller) = Alerts::new(&node.name, Arc::clone(&node.clock), config.alerts.every, webhook, chat);
         let told = config.alerts.is_on();
         tasks.spawn(teller.run());

@@ -17,11 +17,12 @@ use botfleet::config::manifest::Manifest;
 use botfleet::config::secret::GivenSecrets;
 use botfleet::config::settings::Config;
 use botfleet::operate::chats::DecisionsAsked;
+use botfleet::operate::context::Context;
 use botfleet::operate::control::Part;
 use botfleet::operate::failure::Code;
 use botfleet::operate::operations::Operations;
-use botfleet::operate::permission::{Permission, ReadDecisions, Release, Stop};
-use botfleet::operate::principal::{Principal, Reach, Role};
+use botfleet::operate::permission::{Mark, Permission, ReadDecisions, Release, Stop};
+use botfleet::operate::principal::{Identity, Principal, Reach, Role};
 use botfleet::runtime::fleet::RunningFleet;
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use botfleet_world::world::spec::WorldSpec;
@@ -30,14 +31,14 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 /// The fleet that the examples of the routes speak of: the bot Ada in the chat lounge; another bot in another chat.
-struct Stage {
-    fleet: Arc<RunningFleet>,
+pub(crate) struct Stage {
+    pub(crate) fleet: Arc<RunningFleet>,
     _world: Simulation,
     _folder: TempDir,
 }
 
 impl Stage {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let world = Simulation::start(SimulationSpec::of(WorldSpec::fleet(7, 2, 2))).await.unwrap();
         let spec = world.world.spec().clone();
         let mut manifest = format!(
@@ -68,7 +69,7 @@ impl Stage {
         Self { fleet, _world: world, _folder: folder }
     }
 
-    fn operations(&self) -> Operations {
+    pub(crate) fn operations(&self) -> Operations {
         Operations::new(Arc::clone(&self.fleet))
     }
 
@@ -80,7 +81,7 @@ impl Stage {
         }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.fleet.drain(Duration::from_secs(5)).await;
         self.fleet.close().await;
     }
@@ -99,14 +100,23 @@ fn example<R: Route>() -> Call<R> {
     });
     let named: Vec<String> = named.collect();
     let body = if R::EXAMPLE.body.is_empty() { "{}" } else { R::EXAMPLE.body };
-    Call::new(read(&named.join("&")), read(filters), serde_json::from_str(body).unwrap())
+    let call = Call::new(read(&named.join("&")), read(filters), serde_json::from_str(body).unwrap());
+    if R::IF_MATCH { call.of_version(1) } else { call }
+}
+
+/// Returns a principal of that role and reach, whose proof counts for everything.
+pub(crate) fn somebody(role: Role, reach: Reach) -> Arc<Principal> {
+    let mut identity = Identity::local();
+    "somebody".clone_into(&mut identity.name);
+    (identity.grants.role, identity.grants.reach, identity.grants.reads_texts) = (role, reach, false);
+    Arc::new(Principal::new(Arc::new(identity), Context::default()))
 }
 
 type Cell = Box<dyn Fn(Operations, Arc<Principal>) -> BoxFuture<'static, Option<Code>>>;
 
 /// Gathers, for each route, its name, its least role, and a way to call its example.
 #[derive(Default)]
-struct Cells(Vec<(&'static str, Role, Cell)>);
+struct Cells(Vec<(&'static str, Role, bool, Cell)>);
 
 impl Visitor for Cells {
     fn visit<R: Route>(&mut self) {
@@ -123,7 +133,8 @@ impl Visitor for Cells {
             }
             .boxed()
         };
-        self.0.push((R::NAME, <R::Permission as Permission>::ROLE, Box::new(call)));
+        let own = R::Permission::MARKS.contains(&Mark::Own);
+        self.0.push((R::NAME, R::Permission::ROLE, own, Box::new(call)));
     }
 }
 
@@ -134,14 +145,18 @@ async fn i12_every_operation_is_granted_by_role_and_bound_by_reach() {
     each(&mut cells);
     let nothing = Reach::Within { bots: BTreeSet::new(), chats: BTreeSet::new() };
     let mut tried = 0;
-    for (name, least, call) in &cells.0 {
+    for (name, least, own, call) in &cells.0 {
         for role in Role::ALL {
             for reach in [&nothing, &Reach::Everything] {
-                let principal = Arc::new(Principal::new("somebody", role, reach.clone()));
+                let principal = somebody(role, reach.clone());
                 let code = call(fleet.operations(), principal).await;
-                let refused = matches!(code, Some(Code::Forbidden | Code::OutOfReach));
+                let refused = matches!(code, Some(Code::Unauthenticated | Code::Forbidden | Code::OutOfReach));
                 match (role >= *least, reach) {
+                    (false, _) if role == Role::Stranger => {
+                        assert_eq!(code, Some(Code::Unauthenticated), "{name} as a stranger");
+                    }
                     (false, _) => assert_eq!(code, Some(Code::Forbidden), "{name} as {role}"),
+                    (true, Reach::Within { .. }) if *own => assert!(!refused, "{name} as {role}: {code:?}"),
                     (true, Reach::Everything) => assert!(!refused, "{name} as {role}: {code:?}"),
                     (true, Reach::Within { .. }) => {
                         assert_eq!(code, Some(Code::OutOfReach), "{name} as {role}, who reaches nothing");
@@ -151,7 +166,7 @@ async fn i12_every_operation_is_granted_by_role_and_bound_by_reach() {
             }
         }
     }
-    assert_eq!(tried, cells.0.len() * 6);
+    assert_eq!(tried, cells.0.len() * 8);
     fleet.end().await;
 }
 
@@ -159,7 +174,7 @@ async fn i12_every_operation_is_granted_by_role_and_bound_by_reach() {
 async fn who_reaches_a_bot_and_a_chat_steers_these_and_no_others() {
     let fleet = Stage::start().await;
     let operations = fleet.operations();
-    let principal = Arc::new(Principal::new("ayse", Role::Operator, fleet.adas()));
+    let principal = somebody(Role::Operator, fleet.adas());
     let stop = principal.grant::<Stop>().unwrap();
     for (part, reached) in [
         (Part::Bot("Ada"), true),
@@ -194,7 +209,7 @@ async fn who_reaches_a_bot_and_a_chat_steers_these_and_no_others() {
     let words = Decisions::act(&operations, principal.grant().unwrap(), with_text()).await.unwrap_err();
     assert_eq!(words.code, Code::Forbidden, "an operator reads no words");
     assert!(words.detail.contains("messages:read"), "{words}");
-    let everywhere = Arc::new(Principal::local());
+    let everywhere = somebody(Role::Admin, Reach::Everything);
     assert!(Decisions::act(&operations, everywhere.grant().unwrap(), with_text()).await.is_ok());
     let seen = operations.view(&everywhere.grant().unwrap()).await.unwrap();
     assert_eq!(seen.stops, ["chat lounge", "bot Ada"], "what was refused did nothing");

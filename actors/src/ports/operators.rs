@@ -38,6 +38,9 @@ port! {
         /// Returns the number of the last change of accounts, sessions or keys.
         async fn operators_number(&self) -> Result<i64, StoreError>;
 
+        /// Returns the name of the installation: the stored one, or this one, which is stored then.
+        async fn installation(&self, candidate: &str) -> Result<String, StoreError>;
+
         /// Returns all accounts, by name.
         async fn operators(&self) -> Result<Vec<Operator>, StoreError>;
 

@@ -326,7 +326,7 @@ fn manifest(world: &WorldSpec, base_url: &str, options: &ProductOptions) -> Tabl
 }
 
 /// Returns the name of a chat in the manifest.
-pub(super) fn chat_name(chat: &ChatSpec) -> String {
+pub fn chat_name(chat: &ChatSpec) -> String {
     format!("{} {}", chat.title, chat.id)
 }
 

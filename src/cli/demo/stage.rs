@@ -24,7 +24,10 @@ use crate::config::manifest::Manifest;
 use crate::config::secret::GivenSecrets;
 use crate::config::settings::Config;
 use crate::http::closing::Server;
+use crate::http::edge::Edge;
+use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
+use crate::operate::operations::Operations;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 
@@ -122,7 +125,8 @@ impl Stage {
         let port = BoundPort::bind(config.server.listen).await?;
         let address = format!("http://{}", port.address()?);
         let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
-        let server = port.serve(Arc::clone(&fleet), metrics, &[]);
+        let edge = Edge::new(Operations::new(Arc::clone(&fleet)), metrics, RequestLimits::default());
+        let server = port.serve(Arc::clone(&fleet), edge, &[]);
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
             bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
         }

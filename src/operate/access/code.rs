@@ -73,7 +73,8 @@ fn encoded(name: &str) -> String {
 /// # Errors
 /// `Unreadable` when the system gives no chance.
 pub fn recovery() -> Result<Vec<String>, Failure> {
-    let grouped = |code: String| code.as_bytes().chunks(GROUP).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-");
+    let grouped =
+        |code: String| code.as_bytes().chunks(GROUP).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-");
     (0..RECOVERY_CODES).map(|_| token::chance(RECOVERY_BYTES).map(grouped)).collect()
 }
 
@@ -122,6 +123,9 @@ mod tests {
 
     #[test]
     fn the_address_holds_any_name() {
-        assert_eq!(address(b"12345678901234567890", "ada b"), "otpauth://totp/botfleet:ada%20b?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=botfleet");
+        assert_eq!(
+            address(b"12345678901234567890", "ada b"),
+            "otpauth://totp/botfleet:ada%20b?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=botfleet"
+        );
     }
 }

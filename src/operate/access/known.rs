@@ -14,8 +14,8 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::operators::Operators;
 use ipnet::IpNet;
-use ring::constant_time;
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 
 use super::token;
 use crate::operate::context::Context;
@@ -246,7 +246,7 @@ fn of_stored_session(session: OperatorSession, owner: &Operator) -> Option<Remem
 }
 
 fn of_stored_key(key: OperatorKey, owner: &Operator, hash: &str, now: Timestamp) -> Option<Remembered> {
-    let same = |stored: &str| constant_time::verify_slices_are_equal(stored.as_bytes(), hash.as_bytes()).is_ok();
+    let same = |stored: &str| bool::from(stored.as_bytes().ct_eq(hash.as_bytes()));
     let old_until = key.old_until.filter(|until| *until > now);
     let by_old = old_until.is_some() && key.old_secret.as_deref().is_some_and(same);
     if owner.disabled_at.is_some() || !(same(&key.secret) || by_old) {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::operators::Operators;
+use tokio::sync::OnceCell;
 
 use self::known::Known;
 use self::password::Hasher;
@@ -35,6 +36,7 @@ pub struct Access {
     pub(super) hasher: Hasher,
     pub(super) tries: Tries,
     pub(super) seal: Seal,
+    pub(super) installation: OnceCell<String>,
 }
 
 impl Access {
@@ -42,6 +44,14 @@ impl Access {
     pub(super) fn new(store: Arc<dyn Operators>, clock: Arc<dyn Clock>, key_file: Option<PathBuf>) -> Self {
         let known = Known::new(Arc::clone(&store), Arc::clone(&clock));
         let seal = Seal::new(key_file);
-        Self { store, clock, known, hasher: Hasher::default(), tries: Tries::default(), seal }
+        Self {
+            store,
+            clock,
+            known,
+            hasher: Hasher::default(),
+            tries: Tries::default(),
+            seal,
+            installation: OnceCell::new(),
+        }
     }
 }

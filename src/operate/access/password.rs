@@ -76,9 +76,11 @@ impl Hasher {
     ) -> Result<bool, Failure> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
-        let fits = move || PasswordHash::new(&hash).is_ok_and(|hash| {
-            hasher().is_ok_and(|hasher| hasher.verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
-        });
+        let fits = move || {
+            PasswordHash::new(&hash).is_ok_and(|hash| {
+                hasher().is_ok_and(|hasher| hasher.verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
+            })
+        };
         Ok(self.computed(from, fits).await? && known)
     }
 
@@ -111,7 +113,10 @@ impl Hasher {
     fn place(&self, from: Option<IpNet>) -> Result<Waiting, Failure> {
         let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.len() >= WAITING_MAX || !queue.insert(from) {
-            return Err(Failure::new(Code::TooManyTries, "another sign-in from there is under way; try again in a moment"));
+            return Err(Failure::new(
+                Code::TooManyTries,
+                "another sign-in from there is under way; try again in a moment",
+            ));
         }
         Ok(Waiting { from, queue: Arc::clone(&self.waiting) })
     }

@@ -21,6 +21,9 @@ statements! {
     NEXT_NUMBER "operators_next" = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('operators', '{}', 1) \
 ON CONFLICT (key) DO UPDATE SET config_seq = setting.config_seq + 1";
+    NEW_INSTALLATION "installation" = "\
+INSERT INTO setting (key, value, config_seq) VALUES ('installation', $1, 1) ON CONFLICT DO NOTHING";
+    INSTALLATION "installation" = "SELECT value FROM setting WHERE key = 'installation'";
     ALL_OPERATORS "operators" = "SELECT `columns operator` FROM operator ORDER BY name";
     NAMED "operator_named" = "SELECT `columns operator` FROM operator WHERE name = $1";
     HAS_ADMIN "has_admin" = "\
@@ -126,6 +129,14 @@ async fn changed<E: Engine>(
 
 pub(crate) async fn has_admin<E: Engine>(db: &E) -> Result<bool, Fault> {
     Ok(db.all::<i64>(&HAS_ADMIN, values![]).await?.pop().unwrap_or(0) > 0)
+}
+
+pub(crate) async fn installation<E: Engine>(db: &E, candidate: &str) -> Result<String, Fault> {
+    if let Some(name) = db.all(&INSTALLATION, values![]).await?.pop() {
+        return Ok(name);
+    }
+    db.once(&NEW_INSTALLATION, values![candidate]).await?;
+    Ok(db.all(&INSTALLATION, values![]).await?.pop().unwrap_or_else(|| candidate.to_owned()))
 }
 
 pub(crate) async fn operators_number<E: Engine>(db: &E) -> Result<i64, Fault> {

@@ -1,0 +1,200 @@
+//! `botfleet user`: accounts of those who operate the fleet. Layer `cli`. Keeps I12.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use botfleet_actors::domain::operators::Role;
+use clap::{Args, Subcommand};
+
+use super::asked::{Scope, asked, minute, permissions, role, shown};
+use super::typed;
+use crate::api::route::{Call, Nothing};
+use crate::api::secret::Secret;
+use crate::api::users::{Add, Change, Get, GrantsBody, List, NewUser, Remove, User, UserNamed, UserPatch};
+use crate::cli::api::{Api, order, plain};
+use crate::cli::output::say;
+use crate::operate::access::password::{self, Hasher};
+
+/// The commands under `botfleet user`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  botfleet user create ada --role admin            the first admin, on the machine itself
+  botfleet user create bela --role operator --chat lounge --bot Ada
+  botfleet user change bela --disable
+  botfleet user change ada --reset-second-factor   the phone is lost")]
+pub enum UserCommand {
+    /// Lists the accounts.
+    List(ListArgs),
+    /// Makes an account; asks for its password.
+    Create(CreateArgs),
+    /// Changes an account.
+    Change(ChangeArgs),
+    /// Removes an account with its sessions and keys.
+    Remove(RemoveArgs),
+    /// Prints the hash of a password, for the file that server.first_admin names; asks no fleet.
+    Hash,
+}
+
+/// Arguments of `botfleet user list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// Address of the fleet.
+    #[command(flatten)]
+    pub api: Api,
+    /// Writes one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `botfleet user create`.
+#[derive(Clone, Debug, Args)]
+pub struct CreateArgs {
+    /// Address of the fleet, and the form of the answer.
+    #[command(flatten)]
+    pub common: ListArgs,
+    /// The name to sign in with: letters a to z, digits, and . - _ @
+    pub name: String,
+    /// viewer, operator or admin.
+    #[arg(long, value_parser = role)]
+    pub role: Role,
+    /// The bots and chats of the role.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// E-mail address.
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Language of pages: en or tr.
+    #[arg(long)]
+    pub language: Option<String>,
+    /// IANA time zone, as Europe/Istanbul.
+    #[arg(long)]
+    pub time_zone: Option<String>,
+    /// Asks for no password: the account is for API keys alone.
+    #[arg(long)]
+    pub no_password: bool,
+}
+
+/// Arguments of `botfleet user change`.
+#[derive(Clone, Debug, Args)]
+pub struct ChangeArgs {
+    /// Address of the fleet, and the form of the answer.
+    #[command(flatten)]
+    pub common: ListArgs,
+    /// The name of the account.
+    pub name: String,
+    /// Another role, with --bot, --chat and --texts as for a new account.
+    #[arg(long, value_parser = role)]
+    pub role: Option<Role>,
+    /// The bots and chats of the role.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Ends the account's sessions, and takes no further sign-in.
+    #[arg(long, conflicts_with = "enable")]
+    pub disable: bool,
+    /// Takes sign-ins again.
+    #[arg(long)]
+    pub enable: bool,
+    /// Asks for another password.
+    #[arg(long)]
+    pub password: bool,
+    /// Takes the second factor away, when it was lost.
+    #[arg(long)]
+    pub reset_second_factor: bool,
+}
+
+/// Arguments of `botfleet user remove`.
+#[derive(Clone, Debug, Args)]
+pub struct RemoveArgs {
+    /// Address of the fleet, and the form of the answer.
+    #[command(flatten)]
+    pub common: ListArgs,
+    /// The name of the account.
+    pub name: String,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// When the fleet refuses or does not answer.
+pub async fn execute(command: &UserCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        UserCommand::List(args) => {
+            let users = args.api.client()?.call(plain::<List>()).await?;
+            shown(args.json, &users, &table(&users.users))?;
+        }
+        UserCommand::Create(args) => create(args).await?,
+        UserCommand::Hash => {
+            let password = typed::new_secret("password, of 12 characters or more")?;
+            password::check_new(&password, "admin").map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            let hash = Hasher::default().hash(None, password).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            say(&hash)?;
+        }
+        UserCommand::Change(args) => change(args).await?,
+        UserCommand::Remove(args) => {
+            let client = args.common.api.client()?;
+            let user = client.call(Call::<Get>::new(named(&args.name), Nothing {}, Nothing {})).await?;
+            let call = || Call::<Remove>::new(named(&args.name), Nothing {}, Nothing {}).of_version(user.version);
+            shown(args.common.json, &asked(&client, call).await?, &format!("removed {}", user.name))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn named(name: &str) -> UserNamed {
+    UserNamed { name: name.to_owned() }
+}
+
+async fn create(args: &CreateArgs) -> anyhow::Result<()> {
+    let client = args.common.api.client()?;
+    let question = format!("password of {}, of 12 characters or more", args.name);
+    let password = if args.no_password { None } else { Some(Secret(typed::new_secret(&question)?)) };
+    let body = || NewUser {
+        name: args.name.clone(),
+        role: args.role,
+        within: args.scope.within(),
+        reads_texts: args.scope.texts,
+        email: args.email.clone(),
+        language: args.language.clone(),
+        time_zone: args.time_zone.clone(),
+        password: password.clone(),
+    };
+    let user = asked(&client, || order::<Add>(body())).await?;
+    shown(args.common.json, &user, &table(std::slice::from_ref(&user)))
+}
+
+async fn change(args: &ChangeArgs) -> anyhow::Result<()> {
+    let client = args.common.api.client()?;
+    if args.role.is_none() && (args.scope.texts || args.scope.within().is_some()) {
+        anyhow::bail!("--bot, --chat and --texts belong to a role: name it with --role");
+    }
+    let user = client.call(Call::<Get>::new(named(&args.name), Nothing {}, Nothing {})).await?;
+    let question = format!("new password of {}", args.name);
+    let password = if args.password { Some(Secret(typed::new_secret(&question)?)) } else { None };
+    let patch = || UserPatch {
+        grants: args.role.map(|role| GrantsBody { role, within: args.scope.within(), reads_texts: args.scope.texts }),
+        profile: None,
+        disabled: if args.disable { Some(true) } else { args.enable.then_some(false) },
+        password: password.clone(),
+        reset_second_factor: args.reset_second_factor,
+    };
+    let call = || Call::<Change>::new(named(&args.name), Nothing {}, patch()).of_version(user.version);
+    let user = asked(&client, call).await?;
+    shown(args.common.json, &user, &table(std::slice::from_ref(&user)))
+}
+
+fn table(users: &[User]) -> String {
+    if users.is_empty() {
+        return "no accounts; botfleet user create NAME --role admin makes the first".to_owned();
+    }
+    let width = users.iter().map(|user| user.name.len()).max().unwrap_or(0).max(4);
+    let mut text = format!("{:width$}  {:16}  {:8}  may\n", "name", "since", "code");
+    for user in users {
+        let code = if user.second_factor { "yes" } else { "no" };
+        let may = permissions(user.role, user.within.as_ref(), user.reads_texts);
+        let disabled = if user.disabled_at.is_some() { " (disabled)" } else { "" };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:width$}  {}  {code:8}  {may}{disabled}", user.name, minute(Some(user.created_at)));
+    }
+    text
+}
