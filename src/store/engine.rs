@@ -43,7 +43,7 @@ pub(super) trait Work: Run + Sized {
     /// Commits the transaction.
     fn commit(self) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Rolls the transaction back at once. A connection that rolls back before its next use has nothing to do.
+    /// Rolls the transaction back at once.
     fn give_up(self) -> impl Future<Output = ()> + Send {
         async move { drop(self) }
     }

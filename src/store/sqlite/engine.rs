@@ -112,6 +112,11 @@ impl Work for Task<'_> {
     async fn commit(mut self) -> Result<(), Fault> {
         Ok(self.0.commit().await?)
     }
+
+    /// Frees the file at once: a reader that connects while a transaction is open waits for its end.
+    async fn give_up(mut self) {
+        self.0.roll_back().await;
+    }
 }
 
 impl Reads for Readers {

@@ -106,7 +106,8 @@ impl Writer {
         }
     }
 
-    async fn roll_back(&mut self) {
+    /// Takes back what the open transaction wrote.
+    pub(super) async fn roll_back(&mut self) {
         self.in_doubt = false;
         let Some(connection) = &mut self.connection else { return };
         let sound = match connection.execute("ROLLBACK").await {
