@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::inputs::Inputs;
 use super::operators::kept;
 use crate::api::route::{Call, Nothing, Route};
 use crate::client::{CallError, Client};
@@ -15,13 +16,11 @@ use crate::client::{CallError, Client};
 #[derive(Clone, Debug, Args)]
 pub struct Api {
     /// Address of the running fleet's API, as `botfleet run` prints it: `HOST:PORT`, or `unix:PATH` for the local socket.
-    /// Without it: botfleet.sock if a fleet listens there, else 127.0.0.1:8080.
+    /// Without it: the local socket of the settings, botfleet.sock unless they name another, if a fleet listens there; else
+    /// 127.0.0.1:8080.
     #[arg(long = "api", value_name = "ADDRESS")]
     pub address: Option<String>,
 }
-
-/// The local socket of a fleet with default settings, in the folder where it was started.
-const SOCKET: &str = "botfleet.sock";
 
 /// The address of a fleet with default settings.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -38,9 +37,15 @@ impl Api {
 
     /// Returns the client for that address, without any proof.
     pub(super) fn stranger(&self) -> Result<Client, CallError> {
-        let default = || if is_served(Path::new(SOCKET)) { format!("unix:{SOCKET}") } else { ADDRESS.to_owned() };
-        Client::new(&self.address.clone().unwrap_or_else(default))
+        Client::new(&self.address.clone().unwrap_or_else(default_address))
     }
+}
+
+/// Returns the address for those who name none. Faulty settings are told by the commands that use them.
+fn default_address() -> String {
+    let socket = Inputs::settings_alone(None, None).unwrap_or_default().local_socket();
+    let served = socket.filter(|socket| is_served(socket));
+    served.map_or_else(|| ADDRESS.to_owned(), |socket| format!("unix:{}", socket.display()))
 }
 
 /// Returns whether a fleet of this user, or of root, listens at the path: a killed one leaves its file, and somebody else may

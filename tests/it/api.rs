@@ -77,9 +77,9 @@ impl Visitor for Examples {
 #[tokio::test]
 async fn every_route_answers_its_example_as_its_document_says() {
     let stage = FleetStage::start(1, 1, options()).await;
-    let served: Value = stage.json("/api/v1/openapi.json").await;
+    let served = stage.http.get(stage.url("/api/v1/openapi.json")).send().await.unwrap().json::<Value>();
     let committed: Value = serde_json::from_str(&openapi::text()).unwrap();
-    assert_eq!(served, committed);
+    assert_eq!(served.await.unwrap(), committed, "to everybody, by the port too");
     let mut examples = Examples::default();
     each(&mut examples);
     for (name, method, address, body) in examples.0 {
@@ -88,7 +88,7 @@ async fn every_route_answers_its_example_as_its_document_says() {
             continue;
         }
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let request = stage.http.request(method.clone(), stage.url(address));
+        let request = stage.request(method.clone(), address);
         let request =
             if body.is_empty() { request } else { request.header(CONTENT_TYPE, "application/json").body(body) };
         let answer = request.send().await.unwrap();
@@ -110,9 +110,9 @@ async fn every_route_answers_its_example_as_its_document_says() {
 #[tokio::test]
 async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
     let stage = FleetStage::start(1, 1, options()).await;
-    let url = stage.url("/api/v1/control/stop");
+    let stop = || stage.request(Method::POST, "/api/v1/control/stop");
     let send = async |kind: &str, body: &str| {
-        let answer = stage.http.post(&url).header(CONTENT_TYPE, kind).body(body.to_owned()).send().await.unwrap();
+        let answer = stop().header(CONTENT_TYPE, kind).body(body.to_owned()).send().await.unwrap();
         let status = answer.status().as_u16();
         let problem = answer.json::<Value>().await.unwrap();
         (status, problem["code"].as_str().unwrap().to_owned(), problem["detail"].as_str().unwrap().to_owned())
@@ -143,7 +143,7 @@ async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
         assert_eq!(answer.json::<Value>().await.unwrap()["code"], code, "{path}");
     }
     let long = "x".repeat(70_000);
-    let refused = stage.http.post(&url).header(CONTENT_TYPE, json).body(long).send().await.unwrap();
+    let refused = stop().header(CONTENT_TYPE, json).body(long).send().await.unwrap();
     assert_eq!(refused.headers()["connection"], "close", "what is left of the body is not read");
     let stops = stage.json("/api/v1/fleet").await["stops"].clone();
     assert_eq!(stops, json!([]), "nothing of it stopped anything");
@@ -161,18 +161,17 @@ async fn every_answer_tells_its_request_and_what_a_browser_may_do_with_it() {
         assert_eq!(of("cache-control").as_deref(), Some("no-store"), "{path}");
         assert!(of("content-security-policy").unwrap().starts_with("default-src 'none'"), "{path}");
     }
-    let url = stage.url("/api/v1/control/stop");
     for (method, status) in [(Method::OPTIONS, 204), (Method::GET, 405), (Method::DELETE, 405)] {
-        let answer = stage.http.request(method.clone(), &url).send().await.unwrap();
+        let answer = stage.request(method.clone(), "/api/v1/control/stop").send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{method}");
         assert_eq!(answer.headers()["allow"], "POST", "{method}");
     }
     for (path, packed) in [("/docs", true), ("/health/live", false), ("/api/v1/events", false)] {
-        let answer = stage.http.get(stage.url(path)).header("accept-encoding", "gzip").send().await.unwrap();
+        let answer = stage.request(Method::GET, path).header("accept-encoding", "gzip").send().await.unwrap();
         let encoding = answer.headers().get("content-encoding").map(|encoding| encoding.to_str().unwrap().to_owned());
         assert_eq!(encoding.as_deref(), packed.then_some("gzip"), "{path}");
     }
-    let head = stage.http.head(stage.url("/api/v1/fleet")).send().await.unwrap();
+    let head = stage.request(Method::HEAD, "/api/v1/fleet").send().await.unwrap();
     assert_eq!(head.status(), StatusCode::OK);
     assert!(head.text().await.unwrap().is_empty());
 }
@@ -180,8 +179,8 @@ async fn every_answer_tells_its_request_and_what_a_browser_may_do_with_it() {
 #[tokio::test]
 async fn the_page_of_the_api_needs_no_script() {
     let stage = FleetStage::start(1, 1, options()).await;
-    let answer = stage.get("/docs").await;
-    assert_eq!(answer.status(), StatusCode::OK);
+    let answer = stage.http.get(stage.url("/docs")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "to everybody, by the port too");
     let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert!(answer.text().await.unwrap().contains("/api/v1/control/stop"));

@@ -9,12 +9,11 @@ use botfleet_loadtest::harness::product::Product;
 use botfleet_loadtest::servers::postgres::Postgres;
 use botfleet_loadtest::servers::redis::Redis;
 use botfleet_world::ledger::LedgerEvent;
-use botfleet_world::people::http;
 use botfleet_world::provider::spec::{Latency, ProviderSpec};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use botfleet_world::world::event::Post;
 use botfleet_world::world::spec::WorldSpec;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -26,7 +25,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 struct ClusterStage {
     simulation: Simulation,
     nodes: Vec<Product>,
-    http: reqwest::Client,
     folder: TempDir,
     database: String,
 }
@@ -42,7 +40,6 @@ impl ClusterStage {
         let mut stage = Self {
             simulation,
             nodes: Vec::new(),
-            http: http::client().unwrap(),
             folder: tempfile::tempdir().unwrap(),
             database,
         };
@@ -84,15 +81,11 @@ impl ClusterStage {
     /// Runs a command against the node's API.
     async fn order(&self, node: usize, words: &[&str]) -> (bool, String) {
         let product = &self.nodes[node];
-        self.run(product.files(), words, &["--api", product.base_url().unwrap()]).await
-    }
-
-    fn url(&self, node: usize, path: &str) -> String {
-        format!("{}{path}", self.nodes[node].base_url().unwrap())
+        self.run(product.files(), words, &["--api", &product.api().address()]).await
     }
 
     async fn cluster(&self, node: usize) -> Value {
-        self.http.get(self.url(node, "/api/v1/cluster")).send().await.unwrap().json().await.unwrap()
+        self.nodes[node].api().json("/api/v1/cluster").await.unwrap()
     }
 
     /// Waits until the node's view of the cluster is as wanted, and returns the view.
@@ -156,8 +149,8 @@ async fn two_nodes_share_the_fleet_answer_together_and_are_steered_from_either()
     assert_eq!(cluster["unowned"], 0);
     let bot = cluster["leases"].as_array().unwrap().iter().find(|lease| lease["kind"] == "bot").unwrap();
     let name = bot["name"].as_str().unwrap().to_owned();
-    let switch = stage.url(1, &format!("/api/v1/bots/{name}/delivery"));
-    let answer = stage.http.post(switch).json(&json!({ "mode": "polling" })).send().await.unwrap();
+    let switch = stage.nodes[1].api().request(Method::POST, &format!("/api/v1/bots/{name}/delivery"));
+    let answer = switch.json(&json!({ "mode": "polling" })).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let problem: Value = answer.json().await.unwrap();
     assert_eq!(problem["code"], "elsewhere", "{problem}");
@@ -182,7 +175,7 @@ async fn two_nodes_share_the_fleet_answer_together_and_are_steered_from_either()
 async fn i10_another_manifest_reaches_live_actors_of_every_node_and_watchers_hear_of_it() {
     let stage = ClusterStage::start("cluster_apply", 2).await;
     stage.until_bots(0, &[("n1", 2), ("n2", 2)]).await;
-    let mut events = stage.http.get(stage.url(1, "/api/v1/events")).send().await.unwrap();
+    let mut events = stage.nodes[1].api().get("/api/v1/events").send().await.unwrap();
     let manifest = stage.nodes[0].files().manifest();
     let text = std::fs::read_to_string(&manifest).unwrap();
     let before = stage.cluster(0).await["config_seq"].as_i64().unwrap();

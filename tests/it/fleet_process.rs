@@ -112,12 +112,12 @@ async fn i12_secrets_appear_nowhere() {
     }
     stage.simulation.world.revoke_token(bots[1].id).unwrap();
     stage.until_json("/api/v1/fleet", |fleet| fleet.to_string().contains("refused")).await;
-    let FleetStage { simulation, mut product, http, directory } = stage;
+    let FleetStage { simulation, mut product, directory, .. } = stage;
     simulation.stop().await;
-    let base = product.base_url().unwrap().to_owned();
+    let api = product.api().clone();
     let until = std::time::Instant::now() + DEADLINE;
     loop {
-        let fleet = http.get(format!("{base}/api/v1/fleet")).send().await.unwrap().text().await.unwrap();
+        let fleet = api.get("/api/v1/fleet").send().await.unwrap().text().await.unwrap();
         if fleet.contains("unreachable") {
             break;
         }
@@ -125,7 +125,7 @@ async fn i12_secrets_appear_nowhere() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for path in paths {
-        let body = http.get(format!("{base}{path}")).send().await.unwrap().bytes().await.unwrap().to_vec();
+        let body = api.get(path).send().await.unwrap().bytes().await.unwrap().to_vec();
         shown.push((format!("{path} without Telegram"), body));
     }
     product.stop(DEADLINE).await.unwrap();

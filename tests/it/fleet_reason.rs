@@ -178,7 +178,7 @@ async fn a_person_asks_why_and_is_told() {
     stage.until_sent(1).await;
     stage.settle().await;
     let (name, _) = chat(&stage).await;
-    let api = stage.url("");
+    let api = stage.product.api().address();
     let why = async |more: &[&str]| run(&[&["why", "--api", &api, "--chat", &name], more].concat()).await;
 
     let page = stage.json(&path_of(&name, "entry=1&turns=true")).await;

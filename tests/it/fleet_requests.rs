@@ -8,7 +8,7 @@ use botfleet_loadtest::harness::files::ProductOptions;
 use reqwest::StatusCode;
 use reqwest::header::CONNECTION;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::fleet_stage::{DEADLINE, FleetStage, options};
 use crate::fleet_stop::{signal, until_unready};
@@ -18,15 +18,22 @@ fn draining_for(time: &str) -> ProductOptions {
     ProductOptions { log_level: "info".to_owned(), settings, ..options() }
 }
 
+/// Returns host and port of the program's port.
+fn port(stage: &FleetStage) -> &str {
+    stage.product.base_url().unwrap().trim_start_matches("http://")
+}
+
 #[tokio::test]
 async fn after_readiness_is_off_it_serves_and_works_until_balancers_have_seen_it() {
     let mut stage = FleetStage::start(2, 1, draining_for("2s")).await;
-    assert!(!stage.get("/health/live").await.headers().contains_key(CONNECTION));
+    let by_port = async |path: &str| stage.http.get(stage.url(path)).send().await.unwrap();
+    assert!(!by_port("/health/live").await.headers().contains_key(CONNECTION));
     signal(stage.product.pid().unwrap(), "TERM").await;
     until_unready(&stage.http, &stage.url("/health/ready")).await;
-    let answer = stage.get("/api/v1/fleet").await;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()[CONNECTION], "close", "the client's pool runs dry");
+    for answer in [by_port("/docs").await, stage.get("/api/v1/fleet").await] {
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()[CONNECTION], "close", "the client's pool runs dry");
+    }
     stage.say(0, "you still hear me");
     stage.until_sent(2).await;
     let log = std::fs::read_to_string(stage.product.files().log()).unwrap();
@@ -46,7 +53,7 @@ async fn requests_are_counted_by_their_route_and_not_by_their_path() {
         stage.http.get(stage.url("/api/v1/fleet")).header("origin", "http://example.com").send().await.unwrap();
     assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
     let invented = reqwest::Method::from_bytes(b"BREW").unwrap();
-    stage.http.request(invented, stage.url("/api/v1/fleet")).send().await.unwrap();
+    stage.request(invented, "/api/v1/fleet").send().await.unwrap();
     let metrics = stage.get("/metrics").await.text().await.unwrap();
     let of = |labels: &str| {
         let line = format!("botfleet_http_requests_total{{{labels}}} ");
@@ -65,11 +72,10 @@ async fn requests_are_counted_by_their_route_and_not_by_their_path() {
 #[tokio::test]
 async fn a_request_under_way_at_the_end_is_answered() {
     let mut stage = FleetStage::start(1, 1, draining_for("300ms")).await;
-    let address = stage.product.base_url().unwrap().trim_start_matches("http://").to_owned();
-    let mut slow = TcpStream::connect(&address).await.unwrap();
+    let mut slow = UnixStream::connect(stage.product.files().socket()).await.unwrap();
     let body = r#"{"scope":"fleet"}"#;
     let head = format!(
-        "POST /api/v1/control/stop HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+        "POST /api/v1/control/stop HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nexpect: 100-continue\r\n\r\n",
         body.len()
     );
@@ -77,7 +83,7 @@ async fn a_request_under_way_at_the_end_is_answered() {
     let mut word = [0; 25];
     slow.read_exact(&mut word).await.unwrap();
     assert!(word.starts_with(b"HTTP/1.1 100 Continue"), "the request is under way");
-    let mut idle = TcpStream::connect(&address).await.unwrap();
+    let mut idle = TcpStream::connect(port(&stage)).await.unwrap();
     let product = &mut stage.product;
     let log = product.files().log();
     let (status, answer) = tokio::join!(product.stop(DEADLINE), async {
@@ -99,14 +105,12 @@ async fn a_request_under_way_at_the_end_is_answered() {
 #[tokio::test]
 async fn a_request_that_never_ends_keeps_nobody() {
     let mut stage = FleetStage::start(1, 1, draining_for("0s")).await;
-    let address = stage.product.base_url().unwrap().trim_start_matches("http://").to_owned();
-    let mut slow = TcpStream::connect(&address).await.unwrap();
-    slow.write_all(
-        format!("POST /api/v1/control/stop HTTP/1.1\r\nhost: {address}\r\ncontent-length: 9\r\n\r\n").as_bytes(),
-    )
-    .await
-    .unwrap();
+    let mut without_body = UnixStream::connect(stage.product.files().socket()).await.unwrap();
+    let head = b"POST /api/v1/control/stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
+    without_body.write_all(head).await.unwrap();
+    let mut within_head = TcpStream::connect(port(&stage)).await.unwrap();
+    within_head.write_all(b"GET /docs HTTP/1.1\r\nhost: ").await.unwrap();
     let status = stage.product.stop(Duration::from_secs(10)).await.unwrap();
     assert_eq!(status.code(), Some(0));
-    drop(slow);
+    drop((without_body, within_head));
 }

@@ -15,6 +15,7 @@ use botfleet_world::provider::spec::{Latency, ProviderSpec};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use botfleet_world::world::event::Post;
 use botfleet_world::world::spec::WorldSpec;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,6 +34,7 @@ pub(crate) fn binary() -> &'static Path {
 pub(crate) struct FleetStage {
     pub(crate) simulation: Simulation,
     pub(crate) product: Product,
+    /// Calls the program's port, where nobody is signed in.
     pub(crate) http: reqwest::Client,
     pub(crate) directory: TempDir,
 }
@@ -76,24 +78,29 @@ impl FleetStage {
         assert!(self.simulation.world.wait_until_polling(bots, DEADLINE).await, "not all bots poll");
     }
 
-    /// Returns the program's address with a path.
+    /// Returns the address of the program's port with a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.product.base_url().unwrap())
     }
 
-    /// Gets a path.
+    /// Gets a path through the local socket.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
-        self.http.get(self.url(path)).send().await.unwrap()
+        self.request(Method::GET, path).send().await.unwrap()
     }
 
-    /// Gets a path that answers with JSON.
+    /// Prepares a request through the local socket.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.product.api().request(method, path)
+    }
+
+    /// Gets a path through the local socket that answers with JSON.
     pub(crate) async fn json(&self, path: &str) -> Value {
         self.get(path).await.json().await.unwrap()
     }
 
-    /// Posts JSON.
+    /// Posts JSON through the local socket.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> reqwest::Response {
-        self.http.post(self.url(path)).json(body).send().await.unwrap()
+        self.request(Method::POST, path).json(body).send().await.unwrap()
     }
 
     /// Lets a person write into the chat at that place.
@@ -132,7 +139,7 @@ impl FleetStage {
             let queues = &self.json("/api/v1/fleet").await["queues"];
             let waiting: u64 = ["inbox", "turns", "outbox"].iter().map(|queue| queues[queue].as_u64().unwrap()).sum();
             if quiet && waiting == 0 {
-                return fetch_outcomes(self.product.base_url().unwrap()).await.unwrap();
+                return fetch_outcomes(self.product.api()).await.unwrap();
             }
             assert!(Instant::now() < until, "never comes to rest: {queues}");
         }

@@ -189,7 +189,7 @@ async fn the_receivers_door_opens_to_the_secret_only() {
         let stored = bring(&url, secret, update.clone()).await.unwrap();
         assert_eq!((stored.status(), stored.content_length()), (StatusCode::OK, Some(0)));
     }
-    let outcomes = http.get(format!("{}/api/v1/outcomes", product.base_url().unwrap())).send().await.unwrap();
+    let outcomes = product.api().get("/api/v1/outcomes").send().await.unwrap();
     assert_eq!(outcomes.text().await.unwrap().lines().count(), 1, "stored once");
     product.stop(DEADLINE).await.unwrap();
     for entry in std::fs::read_dir(product.files().dir()).unwrap() {

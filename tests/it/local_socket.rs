@@ -14,7 +14,7 @@ use tokio::process::Command;
 use crate::fleet_stage::{DEADLINE, FleetStage, binary};
 
 fn socket(stage: &FleetStage) -> PathBuf {
-    stage.product.files().dir().join("botfleet.sock")
+    stage.product.files().socket()
 }
 
 fn client(stage: &FleetStage) -> Client {
@@ -61,7 +61,7 @@ async fn who_runs_the_fleet_steers_it_through_the_local_socket_over_a_crash_too(
 async fn a_view_travels_through_the_client_unchanged() {
     let stage = FleetStage::small().await;
     stage.until_polling().await;
-    let over_http = stage.json("/api/v1/cluster").await;
+    let untyped = stage.json("/api/v1/cluster").await;
     let call = Call::<botfleet::api::cluster::Get>::new(Nothing {}, Nothing {}, Nothing {});
     let typed = serde_json::to_value(client(&stage).call(call).await.unwrap()).unwrap();
     let without_time = |mut view: serde_json::Value| {
@@ -72,5 +72,5 @@ async fn a_view_travels_through_the_client_unchanged() {
         }
         view
     };
-    assert_eq!(without_time(typed), without_time(over_http));
+    assert_eq!(without_time(typed), without_time(untyped));
 }

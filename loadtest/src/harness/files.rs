@@ -18,6 +18,9 @@ use super::error::HarnessError;
 /// The folder of the secrets, beside the manifest.
 const SECRETS: &str = "secrets";
 
+/// The local socket, beside the database of an embedded store.
+const SOCKET: &str = "botfleet.sock";
+
 /// How far a commit of the product must get on its way to the disk before the commit counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +199,11 @@ impl ProductFiles {
         self.dir.join("botfleet.db")
     }
 
+    /// Returns the path of the product's local socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join(SOCKET)
+    }
+
     /// Returns the path of the product's log, which holds all starts.
     pub fn log(&self) -> PathBuf {
         self.dir.join("product.log")
@@ -255,6 +263,11 @@ fn config(database: &Path, base_url: &str, options: &ProductOptions) -> Table {
     say("log", "level", options.log_level.as_str().into());
     lay_over(&mut config, own);
     lay_over(&mut config, options.settings.clone());
+    // An embedded store has the socket beside it by itself.
+    if config.get("store").and_then(|store| store.get("backend")?.as_str()) == Some("postgres") {
+        let socket = database.with_file_name(SOCKET).to_string_lossy().into_owned();
+        lay_over(&mut config, Table::from_iter([("server".to_owned(), toml::toml! { local_socket = socket }.into())]));
+    }
     config
 }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use botfleet_world::api::Api;
+use botfleet_world::people::http::HttpError;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -56,6 +58,9 @@ pub enum ProductError {
     /// The product does not run.
     #[error("the product does not run")]
     NotRunning,
+    /// No client of the product's API can be made.
+    #[error(transparent)]
+    Api(#[from] HttpError),
 }
 
 /// A product in a folder; dropping the handle kills the process.
@@ -63,6 +68,7 @@ pub enum ProductError {
 pub struct Product {
     binary: PathBuf,
     files: ProductFiles,
+    api: Api,
     /// The file that shifts the wall clock of further starts.
     clock: Option<PathBuf>,
     running: Option<Running>,
@@ -124,7 +130,8 @@ impl Product {
     /// # Errors
     /// The product cannot be started, ends at once, or does not listen in time.
     pub async fn start(binary: &Path, files: ProductFiles) -> Result<Self, ProductError> {
-        let mut product = Self { binary: binary.to_owned(), files, clock: None, running: None };
+        let api = Api::new(&files.socket())?;
+        let mut product = Self { binary: binary.to_owned(), files, api, clock: None, running: None };
         product.restart().await?;
         Ok(product)
     }
@@ -202,7 +209,13 @@ impl Product {
         }
     }
 
-    /// Returns the address on which the product listens, without a trailing slash; `None` until the address is known.
+    /// Returns the product's API, whether or not the product runs.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Returns the address of the product's port, without a trailing slash; `None` until the address is known. What needs
+    /// no sign-in is served there: health, metrics, documents.
     pub fn base_url(&self) -> Option<&str> {
         self.running.as_ref()?.base_url.as_deref()
     }

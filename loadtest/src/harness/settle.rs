@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use botfleet_world::api::Api;
 use botfleet_world::checker::fetch_outcomes;
 use botfleet_world::checker::outcome::{Outcome, OutcomeLine};
-use botfleet_world::people::http;
 use botfleet_world::world::World;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -16,8 +16,6 @@ use super::stage::Stage;
 const QUIET_FOR: Duration = Duration::from_secs(1);
 /// How often the product is asked for its queues.
 const ASKED_EVERY: Duration = Duration::from_millis(250);
-/// How long one answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The lengths of the product's queues.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,25 +50,24 @@ pub struct Settled {
 /// # Errors
 /// The product does not answer, or answers with an error.
 pub async fn settle(stage: &Stage, deadline: Duration) -> Result<Settled, HarnessError> {
-    let url = stage.product_url()?;
-    settled(&stage.simulation.world, Instant::now() + deadline, async || Ok(url.clone())).await
+    let api = stage.product.api();
+    settled(&stage.simulation.world, Instant::now() + deadline, async || Ok(api.clone())).await
 }
 
-/// Settles a fleet whose API may be at another address each time.
+/// Settles a fleet whose API may be that of another node each time.
 pub(super) async fn settled(
     world: &World,
     until: Instant,
-    mut url: impl AsyncFnMut() -> Result<String, HarnessError>,
+    mut api: impl AsyncFnMut() -> Result<Api, HarnessError>,
 ) -> Result<Settled, HarnessError> {
-    let client = http::client()?;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let quiet = world.wait_until_quiet(QUIET_FOR, left).await;
-        let url = url().await?;
-        let queues = queues(&client, &url).await?;
+        let api = api().await?;
+        let queues = queues(&api).await?;
         let late = Instant::now() >= until;
         if (quiet && queues == Queues::default()) || late {
-            let outcomes = fetch_outcomes(&url).await?;
+            let outcomes = fetch_outcomes(&api).await?;
             let pending = outcomes.iter().any(|line| line.outcome == Outcome::Pending);
             let at_rest = quiet && queues == Queues::default() && !pending;
             if at_rest || late {
@@ -82,12 +79,6 @@ pub(super) async fn settled(
 }
 
 /// Reads the lengths of the product's queues.
-pub(super) async fn queues(client: &reqwest::Client, base_url: &str) -> Result<Queues, HarnessError> {
-    let url = format!("{base_url}/api/v1/fleet");
-    let response = http::send(client.get(&url).timeout(ANSWER_WITHIN), &url).await?;
-    let view: FleetView = response
-        .json()
-        .await
-        .map_err(|error| http::HttpError::NoAnswer { url, reason: error.without_url().to_string() })?;
-    Ok(view.queues)
+pub(super) async fn queues(api: &Api) -> Result<Queues, HarnessError> {
+    Ok(api.json::<FleetView>("/api/v1/fleet").await?.queues)
 }

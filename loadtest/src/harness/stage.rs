@@ -90,7 +90,7 @@ impl Stage {
         &self.scratch.path
     }
 
-    /// Returns the address on which the product listens.
+    /// Returns the address of the product's port.
     ///
     /// # Errors
     /// The product does not run, or its address is not known yet.

@@ -141,19 +141,19 @@ pub async fn run(args: &StopArgs) -> Result<StopResult, HarnessError> {
 }
 
 async fn give_orders(args: &StopArgs, stage: &Stage) -> Result<Vec<Order>, HarnessError> {
-    let operator = Operator::new()?;
-    let url = stage.product_url()?;
+    let api = stage.product.api();
+    let operator = Operator::new(api);
     let world = &stage.simulation.world;
     let mut orders = Vec::new();
 
     fill_and_kill_providers(args, stage).await;
-    let waiting = queues(&reqwest_client()?, &url).await?;
+    let waiting = queues(api).await?;
     let given_us = world.ledger().now_us();
-    operator.stop_fleet(&url).await?;
+    operator.stop_fleet().await?;
     let delivered_us = world.ledger().now_us();
     let mut order = listen("fleet, by the operator", world, None, waiting, given_us, delivered_us).await;
     stage.simulation.clear_faults();
-    operator.start(&url, None).await?;
+    operator.start(None).await?;
     order.spoke_again = speaks(world, None).await;
     orders.push(order);
 
@@ -161,20 +161,16 @@ async fn give_orders(args: &StopArgs, stage: &Stage) -> Result<Vec<Order>, Harne
     let spec = loudest(world).await.ok_or(HarnessError::NobodyPosts)?;
     let chat = spec.id;
     let admin = *spec.admins.iter().find(|admin| spec.people.contains(admin)).ok_or(HarnessError::NobodyPosts)?;
-    let waiting = queues(&reqwest_client()?, &url).await?;
+    let waiting = queues(api).await?;
     let given_us = world.ledger().now_us();
     let Ok(message_id) = world.post(chat, admin, Post::text("/stop")) else { return Err(HarnessError::NobodyPosts) };
     let delivered_us = delivery(world, chat, message_id).await.unwrap_or(given_us);
     let mut order = listen("chat, by its administrator", world, Some(chat), waiting, given_us, delivered_us).await;
     stage.simulation.clear_faults();
-    operator.start(&url, Some(&chat_name(spec))).await?;
+    operator.start(Some(&chat_name(spec))).await?;
     order.spoke_again = speaks(world, Some(chat)).await;
     orders.push(order);
     Ok(orders)
-}
-
-fn reqwest_client() -> Result<reqwest::Client, HarnessError> {
-    Ok(botfleet_world::people::http::client()?)
 }
 
 /// Lets the queues fill behind the limiters, then lets every call to a provider fail.

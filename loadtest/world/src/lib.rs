@@ -11,10 +11,12 @@
 //! | [`people`] | scripts of people's messages |
 //! | [`scenario`] | faults and their times: from files, or set through `/sim/faults` |
 //! | [`ledger`] | the append-only record of what happened |
+//! | [`api`] | the API of a node, through its local socket |
 //! | [`checker`] | loss, duplicates and order, computed from the ledger |
 //! | [`control`] | the harness's own API under `/sim/` |
 //! | [`simulation`] | one listener that serves the Bot API, the provider and the control API |
 
+pub mod api;
 pub mod checker;
 pub mod control;
 pub mod ledger;

@@ -74,7 +74,7 @@ pub async fn execute(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let mut story = Story::new(stage.world_spec());
     let interactive = !args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     let mut screen = Screen::open(stage.world_spec(), stage.notices(), interactive, args.json)?;
-    let ended = match screen.welcome(&stage.address(), args.seconds) {
+    let ended = match screen.welcome(stage.address(), stage.socket(), args.seconds) {
         Ok(()) => converse(args, &stage, &mut story, &mut screen).await,
         Err(error) => Err(error.into()),
     };

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use botfleet_world::world::event::WorldEvent;
@@ -97,7 +98,7 @@ impl Screen {
         })
     }
 
-    pub(super) fn welcome(&mut self, address: &str, seconds: Option<u64>) -> io::Result<()> {
+    pub(super) fn welcome(&mut self, address: &str, socket: &Path, seconds: Option<u64>) -> io::Result<()> {
         let titles: Vec<&str> = self.chats.iter().map(|(_, title)| title.as_str()).collect();
         self.note(&format!(
             "botfleet demo: {} bots in {} simulated chats ({})",
@@ -105,7 +106,8 @@ impl Screen {
             titles.len(),
             titles.join(", ")
         ))?;
-        self.note(&format!("look inside: {address}/api/v1/fleet"))?;
+        self.note(&format!("look inside: curl --unix-socket {} http://localhost/api/v1/fleet", socket.display()))?;
+        self.note(&format!("what else there is: {address}/docs"))?;
         let end = seconds.map_or_else(
             || "Ctrl-C ends it with a summary".to_owned(),
             |seconds| format!("it ends by itself after {seconds} s"),

@@ -2,13 +2,14 @@
 //! Layer `cli`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use botfleet_actors::behaviour::notices::disclosure;
 use botfleet_actors::domain::control::StopScope;
+use botfleet_world::api::Api;
 use botfleet_world::checker::report::Report;
 use botfleet_world::checker::{check, fetch_outcomes};
 use botfleet_world::people::{PeopleScript, PeopleSpec, drive};
@@ -16,6 +17,7 @@ use botfleet_world::provider::spec::{Latency, ProviderSpec};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use botfleet_world::world::event::{Post, WorldEvent};
 use botfleet_world::world::spec::{PersonSpec, WorldSpec};
+use futures::future::join_all;
 use tokio::sync::broadcast;
 
 use super::DemoArgs;
@@ -27,6 +29,7 @@ use crate::http::closing::Server;
 use crate::http::edge::Edge;
 use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
+use crate::http::socket::LocalSocket;
 use crate::operate::operations::Operations;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
@@ -63,8 +66,10 @@ const POLLING_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Stage {
     simulation: Simulation,
     fleet: Arc<RunningFleet>,
-    server: Server,
+    servers: Vec<Server>,
     address: String,
+    api: Api,
+    socket: PathBuf,
     /// Texts by which the fleet tells a chat that its bots are AI.
     notices: Vec<String>,
     /// Folder of the database without `--data`; removed with the stage, however it ends.
@@ -125,20 +130,33 @@ impl Stage {
         let port = BoundPort::bind(config.server.listen).await?;
         let address = format!("http://{}", port.address()?);
         let fleet = Arc::new(RunningFleet::start(&config, manifest).await?);
+        // The fleet has made the folder.
+        let socket = std::path::absolute(config.store.path.with_extension("sock"))?;
+        let bound = LocalSocket::bind(&socket).await?;
+        let api = Api::new(&socket)?;
         let edge = Edge::new(Operations::new(Arc::clone(&fleet)), metrics, RequestLimits::default());
-        let server = port.serve(Arc::clone(&fleet), edge, &[]);
+        let servers = vec![
+            port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts),
+            bound.serve(Arc::clone(&fleet), edge),
+        ];
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
-            bail!("only {} of {} bots poll; see {address}/api/v1/fleet", fleet.polling().await, fleet.bots());
+            bail!("only {} of {} bots poll; see {address}/health", fleet.polling().await, fleet.bots());
         }
-        Ok(Self { simulation, fleet, server, address, notices, _temporary: temporary })
+        Ok(Self { simulation, fleet, servers, address, api, socket, notices, _temporary: temporary })
     }
 
     pub(super) fn world_spec(&self) -> &WorldSpec {
         self.simulation.world.spec()
     }
 
-    pub(super) fn address(&self) -> String {
-        self.address.clone()
+    /// Returns the address of the port, where nobody is signed in.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the path of the local socket, through which the API is served.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     pub(super) fn notices(&self) -> Vec<String> {
@@ -205,13 +223,13 @@ impl Stage {
             story.note(&event);
         }
         story.mute(self.fleet.mute(Duration::ZERO).await);
-        let outcomes = fetch_outcomes(&self.address).await?;
+        let outcomes = fetch_outcomes(&self.api).await?;
         let calls = self.simulation.provider.ledger();
         let asked = self.fleet.view().await?.providers.iter().map(|provider| provider.calls).sum();
         story.llm(asked, &calls);
         let report = check(&self.simulation.world.ledger().snapshot(), &calls, &outcomes);
         self.fleet.stop(Duration::from_secs(5)).await;
-        self.server.close(Duration::ZERO).await;
+        join_all(self.servers.into_iter().map(|server| server.close(Duration::ZERO))).await;
         self.simulation.stop().await;
         Ok(report)
     }

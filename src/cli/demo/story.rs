@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 /// Commands that a newcomer may try next.
 const NEXT: &str = "\
 what next
-  why a bot spoke, or did not  in another terminal while a demo runs; ADDRESS stands before /api/v1 in its first lines:
-                               botfleet why --api ADDRESS --chat corner-table --text
+  why a bot spoke, or did not  in another terminal while a demo runs; its first lines name the SOCKET:
+                               botfleet why --api unix:SOCKET --chat corner-table --text
   other settings, same words   botfleet demo --data ./demo, then, with the tokens of config/demo.env set,
                                botfleet replay --store ./demo/botfleet.sqlite --chat corner-table --with FILE
   a real model                 botfleet demo --llm-base-url http://127.0.0.1:8090/v1 --llm-model NAME

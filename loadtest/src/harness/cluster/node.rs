@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use botfleet_world::api::Api;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
@@ -83,6 +84,7 @@ pub struct Node {
     binary: PathBuf,
     files: ProductFiles,
     port: u16,
+    api: Api,
     clock: Option<PathBuf>,
     running: Option<Running>,
 }
@@ -111,8 +113,19 @@ impl Drop for Running {
 
 impl Node {
     /// Creates a node that does not run yet.
-    pub(super) fn new(name: String, role: Role, links: Links, binary: &Path, files: ProductFiles, port: u16) -> Self {
-        Self { name, role, links, binary: binary.to_owned(), files, port, clock: None, running: None }
+    ///
+    /// # Errors
+    /// The node's folder is no place for a socket.
+    pub(super) fn new(
+        name: String,
+        role: Role,
+        links: Links,
+        binary: &Path,
+        files: ProductFiles,
+        port: u16,
+    ) -> Result<Self, HarnessError> {
+        let api = Api::new(&files.socket())?;
+        Ok(Self { name, role, links, binary: binary.to_owned(), files, port, api, clock: None, running: None })
     }
 
     /// Makes the wall clock of further starts shiftable; returns false where libfaketime is missing.
@@ -198,7 +211,12 @@ impl Node {
         self.running.is_some()
     }
 
-    /// Returns the address of the node's API, whether or not the node runs.
+    /// Returns the node's API, whether or not the node runs.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Returns the address of the node's port, whether or not the node runs: health and metrics are served there.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use botfleet_world::api::Api;
 use botfleet_world::checker::origins::{Origin, Origins};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use futures::future::try_join_all;
@@ -62,8 +63,6 @@ pub struct ClusterStage {
     pub postgres: Postgres,
     /// The Redis server.
     pub redis: Redis,
-    /// The product's API.
-    pub api: ClusterApi,
     /// True if the first node's wall clock can be shifted.
     pub clock_shifts: bool,
     spec: ClusterSpec,
@@ -104,13 +103,11 @@ impl ClusterStage {
         let scratch = Scratch::open(spec.dir.as_deref())?;
         let (postgres, redis) = tokio::try_join!(Postgres::start(None, spec.postgres.clone()), Redis::start(None))?;
         postgres.create_database(DATABASE).await?;
-        let api = ClusterApi::new()?;
         Ok(Self {
             nodes: Vec::new(),
             simulation,
             postgres,
             redis,
-            api,
             clock_shifts: false,
             spec,
             scratch,
@@ -134,7 +131,7 @@ impl ClusterStage {
         lay_over(&mut options.settings, settings(&name, role, &links, port));
         let dir = self.scratch.path.join(&name);
         let files = ProductFiles::write(&dir, self.simulation.world.spec(), &self.simulation.base_url(), &options)?;
-        let node = Node::new(name, role, links, &self.spec.binary, files, port);
+        let node = Node::new(name, role, links, &self.spec.binary, files, port)?;
         self.nodes.push(node);
         self.nodes.last_mut().ok_or(HarnessError::NoBinary)
     }
@@ -196,22 +193,12 @@ impl ClusterStage {
         self.nodes.iter().find(|node| node.name == name)
     }
 
-    /// Returns the API address of a node that runs and answers.
+    /// Returns the API of a node that runs and answers.
     ///
     /// # Errors
     /// No node answers.
-    pub async fn api_url(&mut self) -> Result<String, HarnessError> {
-        let mut last = None;
-        for node in &mut self.nodes {
-            if node.runs() && node.role != Role::Worker {
-                let url = node.base_url();
-                match self.api.view(&url).await {
-                    Ok(_) => return Ok(url),
-                    Err(error) => last = Some(error),
-                }
-            }
-        }
-        Err(last.map_or(HarnessError::Product(crate::harness::product::ProductError::NotRunning), HarnessError::Http))
+    pub async fn api(&mut self) -> Result<Api, HarnessError> {
+        Ok(self.answering().await?.0)
     }
 
     /// Reads the cluster view from any node that answers.
@@ -219,8 +206,20 @@ impl ClusterStage {
     /// # Errors
     /// No node answers.
     pub async fn view(&mut self) -> Result<ClusterView, HarnessError> {
-        let url = self.api_url().await?;
-        Ok(self.api.view(&url).await?)
+        Ok(self.answering().await?.1)
+    }
+
+    async fn answering(&mut self) -> Result<(Api, ClusterView), HarnessError> {
+        let mut last = None;
+        for node in &mut self.nodes {
+            if node.runs() && node.role != Role::Worker {
+                match ClusterApi::new(node.api().clone()).view().await {
+                    Ok(view) => return Ok((node.api().clone(), view)),
+                    Err(error) => last = Some(error),
+                }
+            }
+        }
+        Err(last.map_or(HarnessError::Product(crate::harness::product::ProductError::NotRunning), HarnessError::Http))
     }
 
     /// Waits until every bot polls.

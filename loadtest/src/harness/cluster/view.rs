@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use botfleet_world::people::http::{self, HttpError};
+use botfleet_world::api::Api;
+use botfleet_world::people::http::HttpError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-use crate::harness::error::HarnessError;
 
 /// How long the answer to an order may take; the answer to a rebalance comes only after the rebalance.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -93,61 +92,44 @@ impl ClusterView {
     }
 }
 
-/// A client of the cluster API of any node.
+/// A client of the cluster API of one node.
 #[derive(Debug, Clone)]
 pub struct ClusterApi {
-    client: reqwest::Client,
+    api: Api,
 }
 
 impl ClusterApi {
     /// Creates a client.
-    ///
-    /// # Errors
-    /// No HTTP client can be created.
-    pub fn new() -> Result<Self, HarnessError> {
-        Ok(Self { client: http::client()? })
+    pub fn new(api: Api) -> Self {
+        Self { api }
     }
 
-    /// Reads the cluster view of a node.
+    /// Reads the cluster view.
     ///
     /// # Errors
     /// The product does not answer, or answers with an error.
-    pub async fn view(&self, base_url: &str) -> Result<ClusterView, HttpError> {
-        let url = format!("{base_url}/api/v1/cluster");
-        let request = self.client.get(&url).timeout(Duration::from_secs(10));
-        let response = http::send(request, &url).await?;
-        response.json().await.map_err(|error| HttpError::NoAnswer { url, reason: error.without_url().to_string() })
+    pub async fn view(&self) -> Result<ClusterView, HttpError> {
+        self.api.json("/api/v1/cluster").await
     }
 
     /// Starts or ends the draining of a node.
     ///
     /// # Errors
     /// The product does not answer, or answers with an error.
-    pub async fn drain(&self, base_url: &str, node: &str, draining: bool) -> Result<(), HttpError> {
-        self.post(base_url, "/api/v1/cluster/drain", &json!({"node": node, "draining": draining})).await
+    pub async fn drain(&self, node: &str, draining: bool) -> Result<(), HttpError> {
+        self.post("/api/v1/cluster/drain", &json!({"node": node, "draining": draining})).await
     }
 
     /// Orders a rebalance of the fleet.
     ///
     /// # Errors
     /// The product does not answer, or answers with an error.
-    pub async fn rebalance(&self, base_url: &str) -> Result<(), HttpError> {
-        self.post(base_url, "/api/v1/cluster/rebalance", &json!({"dry_run": false})).await
+    pub async fn rebalance(&self) -> Result<(), HttpError> {
+        self.post("/api/v1/cluster/rebalance", &json!({"dry_run": false})).await
     }
 
-    /// Returns a node's metrics as text.
-    ///
-    /// # Errors
-    /// The product does not answer, or answers with an error.
-    pub async fn metrics(&self, base_url: &str) -> Result<String, HttpError> {
-        let url = format!("{base_url}/metrics");
-        let response = http::send(self.client.get(&url).timeout(Duration::from_secs(10)), &url).await?;
-        response.text().await.map_err(|error| HttpError::NoAnswer { url, reason: error.without_url().to_string() })
-    }
-
-    async fn post(&self, base_url: &str, path: &str, body: &Value) -> Result<(), HttpError> {
-        let url = format!("{base_url}{path}");
-        http::send(self.client.post(&url).timeout(ANSWER_WITHIN).json(body), &url).await.map(drop)
+    async fn post(&self, path: &str, body: &Value) -> Result<(), HttpError> {
+        self.api.order_within(path, body, ANSWER_WITHIN).await
     }
 }
 

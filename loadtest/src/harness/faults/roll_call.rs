@@ -29,13 +29,12 @@ type Seat = (i64, i64, Option<i64>);
 /// with their chats.
 pub(super) async fn hold(
     stage: &Stage,
-    operator: &Operator,
+    operator: &Operator<'_>,
     traffic: &mut Traffic<'_>,
     until: Instant,
 ) -> Result<(Vec<String>, Vec<(i64, i64)>), HarnessError> {
     let world = &stage.simulation.world;
-    let url = stage.product_url()?;
-    let mut released = operator.release_all(&url).await?;
+    let mut released = operator.release_all().await?;
     let mut read = world.ledger().len();
     let mut missing = seats(world);
     let mut calls: HashMap<String, (i64, Option<i64>)> = HashMap::new();
@@ -66,7 +65,7 @@ pub(super) async fn hold(
             next_call = now + CALLED_EVERY;
         }
         if now >= next_release {
-            released.extend(operator.release_all(&url).await?);
+            released.extend(operator.release_all().await?);
             next_release = now + RELEASED_EVERY;
         }
         // The loop handles a passed deadline at its top.

@@ -68,7 +68,8 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     let mut stage = Stage::open(&binary, args.simulation(), Some(dir), &args.options(port)).await?;
     let world = std::sync::Arc::clone(&stage.simulation.world);
     stage.wait_until_polling(world.spec().bots.len()).await?;
-    let operator = Operator::new()?;
+    let api = stage.product.api().clone();
+    let operator = Operator::new(&api);
     let webhook_bots = begin_with_webhooks(args, &stage, &operator).await?;
 
     let mut traffic = Traffic::new(&world);
@@ -93,7 +94,7 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
     }
     let deadline = Duration::from_secs(args.settle_seconds);
     // Telegram's pauses are over, and the operator lifts them in the product; a build without that order keeps them.
-    wide::lift_pauses(&world, &operator, &stage.product_url()?).await;
+    wide::lift_pauses(&world, &operator).await;
     let recovering = roll_call::hold(&stage, &operator, &mut traffic, Instant::now() + deadline);
     let (released, silent) =
         progress::during(recovering, || format!("seed {}: everything healed, roll call", args.seed)).await?;
@@ -139,11 +140,10 @@ async fn run_in(args: &FaultsArgs, dir: &Path) -> Result<FaultsReport, HarnessEr
 }
 
 /// Moves the first bots to webhooks; returns how many the product moved.
-async fn begin_with_webhooks(args: &FaultsArgs, stage: &Stage, operator: &Operator) -> Result<u64, HarnessError> {
-    let url = stage.product_url()?;
+async fn begin_with_webhooks(args: &FaultsArgs, stage: &Stage, operator: &Operator<'_>) -> Result<u64, HarnessError> {
     let mut moved = 0;
     for bot in stage.simulation.world.spec().bots.iter().take(args.webhooks) {
-        moved += u64::from(operator.deliver_by(&url, &bot.username, "webhook").await?);
+        moved += u64::from(operator.deliver_by(&bot.username, "webhook").await?);
     }
     Ok(moved)
 }

@@ -50,7 +50,7 @@ pub(super) struct Done {
 /// The product cannot be killed, started or paused, or has ended by itself.
 pub(super) async fn perform(
     stage: &mut Stage,
-    operator: &Operator,
+    operator: &Operator<'_>,
     steps: &[Step],
     done: &mut Done,
     until: Instant,
@@ -116,9 +116,9 @@ async fn terminate(stage: &mut Stage, done: &mut Done) -> Result<(), HarnessErro
 }
 
 /// Changes a bot's delivery mode; a product that is busy or away just now is no fault of the run.
-async fn deliver(stage: &Stage, operator: &Operator, bot: usize, mode: &str, done: &mut Done) {
-    let (Some(url), Some(bot)) = (stage.product.base_url(), bot_at(&stage.simulation.world, bot)) else { return };
-    match operator.deliver_by(url, &bot.username, mode).await {
+async fn deliver(stage: &Stage, operator: &Operator<'_>, bot: usize, mode: &str, done: &mut Done) {
+    let (Some(_), Some(bot)) = (stage.product.base_url(), bot_at(&stage.simulation.world, bot)) else { return };
+    match operator.deliver_by(&bot.username, mode).await {
         Ok(true) => done.moves += 1,
         Ok(false) | Err(_) => done.moves_failed += 1,
     }

@@ -183,10 +183,9 @@ pub(super) fn heal(world: &World) {
 }
 
 /// Tells the product that Telegram's pauses are over, bot by bot; a build without that order keeps its pauses.
-pub(super) async fn lift_pauses(world: &World, operator: &Operator, base_url: &str) {
+pub(super) async fn lift_pauses(world: &World, operator: &Operator<'_>) {
     for bot in &world.spec().bots {
-        let asked = json!({ "bot": bot.username });
-        if let Err(error) = operator.post(base_url, "/api/v1/control/lift-pauses", &asked).await {
+        if let Err(error) = operator.lift_pauses(&bot.username).await {
             tracing::debug!(%error, "pauses are not lifted");
         }
     }

@@ -92,7 +92,7 @@ impl Ground {
         }
     }
 
-    /// Returns the addresses of the product's APIs.
+    /// Returns the addresses of the product's ports.
     ///
     /// # Errors
     /// The product does not run.
@@ -132,7 +132,7 @@ impl Ground {
             Self::One(stage) => settle(stage, within).await,
             Self::Many(stage) => {
                 let world = std::sync::Arc::clone(&stage.simulation.world);
-                settled(&world, tokio::time::Instant::now() + within, async || stage.api_url().await).await
+                settled(&world, tokio::time::Instant::now() + within, async || stage.api().await).await
             }
         }
     }

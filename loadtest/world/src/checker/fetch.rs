@@ -6,7 +6,8 @@ use futures::{Stream, StreamExt as _};
 use thiserror::Error;
 
 use super::outcome::OutcomeLine;
-use crate::people::http::{self, HttpError};
+use crate::api::Api;
+use crate::people::http::HttpError;
 
 /// The largest account that is read.
 const LARGEST_BODY_BYTES: usize = 1024 * 1024 * 1024;
@@ -37,14 +38,12 @@ pub enum FetchError {
     TooLarge(usize),
 }
 
-/// Fetches `{base_url}/api/v1/outcomes`: one JSON object on each line.
+/// Fetches `/api/v1/outcomes` of a node: one JSON object on each line.
 ///
 /// # Errors
 /// Returns what was wrong with the answer or with one of its lines.
-pub async fn fetch_outcomes(base_url: &str) -> Result<Vec<OutcomeLine>, FetchError> {
-    let url = format!("{}/api/v1/outcomes", base_url.trim_end_matches('/'));
-    let request = http::client()?.get(&url).timeout(DEADLINE);
-    let response = http::send(request, &url).await?;
+pub async fn fetch_outcomes(api: &Api) -> Result<Vec<OutcomeLine>, FetchError> {
+    let response = api.look("/api/v1/outcomes", DEADLINE).await?;
     let chunks = response.bytes_stream().map(|chunk| chunk.map_err(|error| error.without_url().to_string()));
     read_lines(chunks).await
 }

@@ -1,5 +1,6 @@
 //! Tests the checker's input and output: the account read over HTTP, and the report as JSON.
 
+use botfleet_world::api::Api;
 use botfleet_world::checker::fetch_outcomes;
 
 use crate::checker_history::{clean, look};
@@ -18,10 +19,14 @@ async fn outcomes_are_fetched_line_by_line_and_refusals_are_told() {
     let lines = lines.join("\n");
     let app =
         axum::Router::new().route("/api/v1/outcomes", axum::routing::get(move || std::future::ready(lines.clone())));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    assert_eq!(fetch_outcomes(&base).await.unwrap(), clean(5).outcomes);
-    let refused = fetch_outcomes(&format!("{base}/elsewhere")).await.unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let serve = |name: &str, app: axum::Router| {
+        let path = folder.path().join(name);
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Api::new(&path).unwrap()
+    };
+    assert_eq!(fetch_outcomes(&serve("fleet.sock", app)).await.unwrap(), clean(5).outcomes);
+    let refused = fetch_outcomes(&serve("other.sock", axum::Router::new())).await.unwrap_err();
     assert!(refused.to_string().contains("404"), "{refused}");
 }

@@ -98,12 +98,11 @@ async fn run_in(args: &ClusterFaultsArgs, dir: &Path) -> Result<ClusterReport, H
     for node in &mut stage.nodes {
         node.wait_until_listening().await?;
     }
-    let operator = Operator::new()?;
     let deadline = Instant::now() + Duration::from_secs(args.settle_seconds);
-    let recovering = roll_call(&mut stage, &operator, &mut traffic, deadline);
+    let recovering = roll_call(&mut stage, &mut traffic, deadline);
     let (released, silent) =
         progress::during(recovering, || format!("seed {}: everything healed, roll call", args.seed)).await?;
-    let Settled { at_rest, queues, outcomes } = settled(&world, deadline, async || stage.api_url().await).await?;
+    let Settled { at_rest, queues, outcomes } = settled(&world, deadline, async || stage.api().await).await?;
     let after = stage.view().await?;
 
     let ledger = world.ledger().snapshot();
@@ -150,7 +149,6 @@ fn changed(before: &ClusterView, after: &ClusterView) -> u64 {
 /// silent with their chats.
 async fn roll_call(
     stage: &mut ClusterStage,
-    operator: &Operator,
     traffic: &mut Traffic<'_>,
     until: Instant,
 ) -> Result<(Vec<String>, Vec<(i64, i64)>), HarnessError> {
@@ -179,7 +177,7 @@ async fn roll_call(
         if now >= next_release {
             for node in &stage.nodes {
                 // A node that is just starting does not answer yet, and is asked again in the next round.
-                released.extend(operator.release_all(&node.base_url()).await.unwrap_or_default());
+                released.extend(Operator::new(node.api()).release_all().await.unwrap_or_default());
             }
             next_release = now + RELEASED_EVERY;
         }

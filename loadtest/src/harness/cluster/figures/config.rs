@@ -77,7 +77,7 @@ async fn rounds(stage: &ClusterStage, rounds: usize, first: usize) -> Result<See
         let changed = text.replace("models = [\"sim\"]", &format!("models = [\"sim/{model}\"]"));
         std::fs::write(&file, changed).map_err(HarnessError::file(&file))?;
         let path = file.to_string_lossy().into_owned();
-        let address = node.base_url().replace("http://", "");
+        let address = node.api().address();
         stage.command(node, &["apply", "--api", &address, "--manifest", &path]).await?;
         let answered_us = provider.now_us();
         tokio::time::sleep(LOOKED_FOR).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use botfleet_world::people::http;
 use tokio::time::Instant;
 
 use super::args::{FigureArgs, under_traffic};
@@ -11,7 +12,7 @@ use crate::harness::cluster::probe::tree_cpu;
 use crate::harness::cluster::stage::{ClusterStage, DATABASE};
 use crate::harness::error::HarnessError;
 use crate::harness::measure::{Window, llm_delays, measure};
-use crate::harness::scrape::{Buckets, by_label, total};
+use crate::harness::scrape::{Buckets, by_label, scrape, total};
 use crate::harness::traffic::Traffic;
 
 /// How long the fleet warms up before the measurement.
@@ -60,16 +61,17 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let mut traffic = Traffic::new(&world);
     let pid = stage.postgres.pid().unwrap_or(0);
     let urls: Vec<String> = stage.nodes.iter().map(super::super::node::Node::base_url).collect();
+    let client = http::client()?;
     let work = async {
         tokio::time::sleep(WARM).await;
         if counts {
             stage.postgres.query(DATABASE, "SELECT pg_stat_statements_reset()").await?;
         }
-        let before = (counters(&stage).await?, scrape(&stage, &urls).await?, tree_cpu(pid), Instant::now());
+        let before = (counters(&stage).await?, scrape(&client, &urls).await?, tree_cpu(pid), Instant::now());
         let from_us = stage.now_us();
         tokio::time::sleep(Duration::from_secs(args.seconds.max(5))).await;
         let window = Window { from_us, to_us: stage.now_us() };
-        let after = (counters(&stage).await?, scrape(&stage, &urls).await?, tree_cpu(pid), Instant::now());
+        let after = (counters(&stage).await?, scrape(&client, &urls).await?, tree_cpu(pid), Instant::now());
         let counted = if counts { Some(counted(&stage).await?) } else { None };
         let slowest = if counts { slowest(&stage).await? } else { Vec::new() };
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -114,14 +116,6 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     stage.view().await?;
     stage.close(figure.is_clean()).await?;
     Ok(figure)
-}
-
-async fn scrape(stage: &ClusterStage, urls: &[String]) -> Result<Vec<String>, HarnessError> {
-    let mut all = Vec::new();
-    for url in urls {
-        all.push(stage.api.metrics(url).await?);
-    }
-    Ok(all)
 }
 
 /// Returns how many statements the product's connections ran since the last reset, begins and ends of transactions

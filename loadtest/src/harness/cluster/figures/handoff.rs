@@ -10,6 +10,7 @@ use super::figure::Figure;
 use crate::harness::cluster::polls::silences_at_moves;
 use crate::harness::cluster::probe::wait_until_spread;
 use crate::harness::cluster::stage::ClusterStage;
+use crate::harness::cluster::view::ClusterApi;
 use crate::harness::error::HarnessError;
 use crate::harness::measure::Spread;
 use crate::harness::traffic::Traffic;
@@ -53,12 +54,12 @@ async fn rounds(args: &FigureArgs, stage: &mut ClusterStage) -> Result<(Spread, 
         let place = round % stage.nodes.len();
         let name = stage.nodes[place].name.clone();
         let from_us = stage.now_us();
-        let url = stage.api_url().await?;
-        stage.api.drain(&url, &name, true).await?;
+        let api = ClusterApi::new(stage.api().await?);
+        api.drain(&name, true).await?;
         wait_until_empty(stage, &name).await?;
-        stage.api.drain(&url, &name, false).await?;
+        api.drain(&name, false).await?;
         wait_until_spread(stage, EVEN_WITHIN).await?;
-        stage.api.rebalance(&url).await?;
+        api.rebalance().await?;
         stage.wait_until_settled().await?;
         let to_us = stage.now_us();
         for polls in stage.polls().values() {

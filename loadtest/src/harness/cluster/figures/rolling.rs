@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use botfleet_world::api::Api;
 use botfleet_world::people::http;
 use futures::future::join_all;
 use tokio::sync::watch;
@@ -21,6 +22,8 @@ use crate::harness::traffic::Traffic;
 
 /// How often the balancer asks each node whether it is ready.
 const ASKED_EVERY: Duration = Duration::from_millis(250);
+/// How long an answer may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// How long a node may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// The number of clients, and how long each client waits between two requests.
@@ -62,6 +65,7 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
     let world = Arc::clone(&stage.simulation.world);
     let mut traffic = Traffic::new(&world);
     let urls: Vec<String> = stage.nodes.iter().map(super::super::node::Node::base_url).collect();
+    let apis: Vec<Api> = stage.nodes.iter().map(|node| node.api().clone()).collect();
     let (told, ready) = watch::channel(vec![true; urls.len()]);
     let from_us = stage.now_us();
     let restarts = async {
@@ -73,7 +77,7 @@ pub async fn run(args: &FigureArgs) -> Result<Figure, HarnessError> {
             ends
         };
         let balance = watch_readiness(&urls, &told, stopped.clone());
-        let load = load(&urls, &ready, &stopped);
+        let load = load(&apis, &ready, &stopped);
         let (ends, (), answers) = tokio::join!(restart, balance, load);
         Ok((ends?, answers?))
     };
@@ -117,26 +121,24 @@ async fn watch_readiness(urls: &[String], told: &watch::Sender<Vec<bool>>, stopp
 }
 
 async fn load(
-    urls: &[String],
+    apis: &[Api],
     ready: &watch::Receiver<Vec<bool>>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Answers, HarnessError> {
     let turn = AtomicUsize::new(0);
-    let client = http::client()?;
     let clients = (0..CLIENTS).map(|_| async {
         let mut answers = Answers::default();
         while !*stopped.borrow() {
             let next = {
                 let ready = ready.borrow();
                 let from = turn.fetch_add(1, Ordering::Relaxed);
-                (0..urls.len()).map(|step| (from + step) % urls.len()).find(|place| ready[*place])
+                (0..apis.len()).map(|step| (from + step) % apis.len()).find(|place| ready[*place])
             };
             match next {
                 None => answers.failed.push("no node is ready".to_owned()),
                 Some(place) => {
                     let began = Instant::now();
-                    let url = format!("{}/api/v1/dead-letters", urls[place]);
-                    match http::send(client.get(&url).timeout(Duration::from_secs(10)), &url).await {
+                    match apis[place].look("/api/v1/dead-letters", ANSWERED_WITHIN).await {
                         Ok(answer) => match answer.bytes().await {
                             Ok(_) => {
                                 answers.good += 1;
@@ -145,7 +147,7 @@ async fn load(
                             Err(error) => answers.failed.push(error.without_url().to_string()),
                         },
                         Err(error) => {
-                            answers.failed.push(error.to_string().replace(&urls[place], &format!("n{}", place + 1)));
+                            answers.failed.push(error.to_string().replace(&apis[place].address(), &format!("n{}", place + 1)));
                         }
                     }
                 }
