@@ -37,12 +37,7 @@ impl ClusterStage {
         spec.provider = ProviderSpec { latency, api_key: Some(PROVIDER_KEY.to_owned()), ..ProviderSpec::default() };
         let simulation = Simulation::start(spec).await.unwrap();
         let database = Postgres::shared().await.unwrap().create_database(name).await.unwrap();
-        let mut stage = Self {
-            simulation,
-            nodes: Vec::new(),
-            folder: tempfile::tempdir().unwrap(),
-            database,
-        };
+        let mut stage = Self { simulation, nodes: Vec::new(), folder: tempfile::tempdir().unwrap(), database };
         let files = stage.files("n1", "all", name).await;
         let migrated = stage.run(&files, &["migrate", "up", "--config"], &[]).await;
         assert!(migrated.0, "{}", migrated.1);

@@ -1,5 +1,6 @@
 //! Tests docker-compose.yml, .env.example and config/demo.env.
 
+use std::path::Path;
 use std::time::Duration;
 
 use botfleet::config::manifest::Manifest;
@@ -9,6 +10,7 @@ use compose_spec::{Compose, service::Healthcheck};
 use serde_json::Value;
 
 use super::files::{Variables, interpolated, list, repository, settings, table, text, variables};
+use super::fleet::MEMORY;
 
 /// The services that run botfleet until they are told to stop.
 pub(super) const NODES: [&str; 3] = ["worker-1", "worker-2", "api"];
@@ -97,6 +99,13 @@ fn nodes_start_after_the_migration_and_get_the_time_to_stop() {
         assert!(service.stop_grace_period.unwrap() >= longest, "{node} is killed while it drains");
         assert!(matches!(service.healthcheck, Some(Healthcheck::Command(_))), "{node} has no health check");
         assert!(service.read_only && service.cap_drop.contains("ALL"), "{node}");
+        let memory = list(&file["services"][node]["tmpfs"]);
+        assert!(
+            memory[0].starts_with(&format!("{MEMORY}:mode=0700,uid=10001,")),
+            "for the image's user alone: {memory:?}"
+        );
+        let socket = settings.local_socket().expect("probes and commands enter there");
+        assert_eq!(socket.parent(), Some(Path::new(MEMORY)), "{node}");
         assert_eq!(file["services"][node]["restart"], "unless-stopped");
     }
     assert_eq!(file["services"]["migrate"]["restart"], "no", "it ends; a failure is told at once");

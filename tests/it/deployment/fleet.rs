@@ -4,7 +4,7 @@
 //! The tests do what a container engine would do: names of hosts become addresses of this machine, ports become free
 //! ones, and the manifest is put where the command looks for it. Nothing else of a command or variable is changed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Path at which the containers see the manifest.
 const MANIFEST: &str = "/etc/botfleet/fleet.toml";
+
+/// Folder in the memory of a container, for the local socket.
+pub(super) const MEMORY: &str = "/run/botfleet";
 
 /// Everything that is not botfleet.
 struct Site {
@@ -55,7 +58,7 @@ impl Site {
         let redis = Redis::start(None).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let site = Self { redis, postgres, database: database.to_owned(), world, folder, people };
-        std::fs::write(site.manifest(), site.here(&text("config/demo.toml"))).unwrap();
+        std::fs::write(site.manifest(), site.anywhere(&text("config/demo.toml"))).unwrap();
         site
     }
 
@@ -63,8 +66,18 @@ impl Site {
         self.folder.path().join("fleet.toml")
     }
 
+    /// Returns the folder in memory of a container.
+    fn memory(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.run"))
+    }
+
+    /// Translates a word of a container for this machine.
+    fn here(&self, name: &str, word: &str) -> String {
+        self.anywhere(word).replace(MEMORY, &self.memory(name).display().to_string())
+    }
+
     /// Translates a word for this machine.
-    fn here(&self, word: &str) -> String {
+    fn anywhere(&self, word: &str) -> String {
         word.replace("postgres:5432/botfleet", &format!("127.0.0.1:{}/{}", self.postgres.port(), self.database))
             .replace("redis:6379", &format!("127.0.0.1:{}", self.redis.port()))
             .replace("world:8082", &self.world)
@@ -77,10 +90,11 @@ impl Site {
     fn command(&self, name: &str, words: &[String], variables: &Variables) -> Command {
         let work = self.folder.path().join(name);
         std::fs::create_dir_all(&work).unwrap();
+        std::fs::create_dir_all(self.memory(name)).unwrap();
         let mut command = Command::new(binary());
-        command.args(words.iter().map(|word| self.here(word))).env_clear().current_dir(work);
+        command.args(words.iter().map(|word| self.here(name, word))).env_clear().current_dir(work);
         command.env("BOTFLEET__SERVER__LISTEN", "127.0.0.1:0").env("BOTFLEET__FLEET__RAMP_PER_MINUTE", "0");
-        command.envs(variables.iter().map(|(name, value)| (name, self.here(value))));
+        command.envs(variables.iter().map(|(key, value)| (key, self.here(name, value))));
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -100,16 +114,17 @@ impl Site {
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = tokio::time::timeout(DEADLINE, async {
+        let listens = tokio::time::timeout(DEADLINE, async {
             while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some(address) = line.strip_prefix("listening  http://") {
-                    return address.to_owned();
+                if line.starts_with("listening") {
+                    return;
                 }
             }
             panic!("{name} ended: {}", std::fs::read_to_string(&log).unwrap())
         });
-        let address = address.await.unwrap_or_else(|_| panic!("{name}: {}", std::fs::read_to_string(&log).unwrap()));
-        Node { name: name.to_owned(), child, lines, address }
+        listens.await.unwrap_or_else(|_| panic!("{name}: {}", std::fs::read_to_string(&log).unwrap()));
+        let environment = variables.iter().map(|(key, value)| (key.clone(), self.here(name, value))).collect();
+        Node { name: name.to_owned(), child, lines, environment }
     }
 
     fn assert_wrote_nothing(&self, name: &str) {
@@ -139,14 +154,14 @@ struct Node {
     name: String,
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    address: String,
+    environment: Variables,
 }
 
 impl Node {
     /// Runs a command of the program beside the process, as `exec` in its container does.
     async fn exec(&self, words: &[String]) -> (bool, String) {
         let mut command = Command::new(binary());
-        command.args(words).args(["--api", &self.address]).kill_on_drop(true);
+        command.args(words).env_clear().envs(&self.environment).kill_on_drop(true);
         let output = tokio::time::timeout(DEADLINE, command.output()).await.unwrap().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -248,11 +263,10 @@ async fn the_pods_of_kubernetes_migrate_talk_drain_and_stop() {
     for (container, node) in pods {
         let hook = words(&container["lifecycle"]["preStop"]["exec"]["command"]);
         if let [shell, flag, script] = hook.as_slice() {
-            // The program is on the path, as in the image; the API is on a port of its own here.
-            let script = format!("{script} --api {}", node.address);
+            // The program is on the path, as in the image.
             let path = format!("{}:/usr/bin:/bin", binary().parent().unwrap_or(Path::new("/")).display());
             let mut command = Command::new(Path::new("/bin").join(shell));
-            command.args([flag, &script]).stdout(Stdio::null()).env("POD_NAME", &node.name).env("PATH", path);
+            command.args([flag, script]).stdout(Stdio::null()).env_clear().envs(&node.environment).env("PATH", path);
             assert!(command.status().await.unwrap().success(), "{script}");
         }
         let name = node.name.clone();

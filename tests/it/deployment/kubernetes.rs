@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use botfleet::config::manifest::Manifest;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::files::{Variables, list, repository, settings, table, text};
+use super::fleet::MEMORY;
 
 /// The deployments.
 pub(super) const DEPLOYMENTS: [&str; 2] = ["botfleet-worker", "botfleet-api"];
@@ -256,6 +258,20 @@ fn a_pod_gets_the_time_to_give_its_bots_away() {
     }
     let hook = list(&containers("botfleet-worker")[1]["lifecycle"]["preStop"]["exec"]["command"]);
     assert_eq!(hook[2], "exec botfleet cluster drain \"$POD_NAME\"");
+}
+
+#[test]
+fn probes_and_commands_in_a_pod_find_its_local_socket_in_memory() {
+    for deployment in DEPLOYMENTS {
+        let pod = object("Deployment", deployment)["spec"]["template"]["spec"].clone();
+        let memory = pod["volumes"].as_array().unwrap().iter().find(|volume| volume["emptyDir"]["medium"] == "Memory");
+        let name = &memory.expect("a volume in memory")["name"];
+        let node = &containers(deployment)[1];
+        let mount = node["volumeMounts"].as_array().unwrap().iter().find(|mount| mount["name"] == *name);
+        assert_eq!(mount.expect("it is mounted")["mountPath"], MEMORY);
+        let socket = settings(&environment(node, &secrets())).local_socket().unwrap();
+        assert_eq!(socket.parent(), Some(Path::new(MEMORY)), "{deployment}");
+    }
 }
 
 #[test]

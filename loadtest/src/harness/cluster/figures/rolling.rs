@@ -147,7 +147,9 @@ async fn load(
                             Err(error) => answers.failed.push(error.without_url().to_string()),
                         },
                         Err(error) => {
-                            answers.failed.push(error.to_string().replace(&apis[place].address(), &format!("n{}", place + 1)));
+                            answers
+                                .failed
+                                .push(error.to_string().replace(&apis[place].address(), &format!("n{}", place + 1)));
                         }
                     }
                 }
