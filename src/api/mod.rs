@@ -39,4 +39,5 @@ pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod style;
+pub mod user_access;
 pub mod users;
