@@ -65,7 +65,7 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
         "Settings",
         &["section", "value"],
         &[
-            vec!["server".into(), format!("listens on {}", config.server.listen)],
+            vec!["server".into(), server(config)],
             vec!["store".into(), store(config)],
             vec!["redis".into(), redis(config).to_owned()],
             vec!["cluster".into(), cluster(config)],
@@ -91,6 +91,13 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     let rows: Vec<_> = manifest.providers.iter().map(provider_row).collect();
     text.push_str(&table("Providers", &["name", "kind", "address", "model", "key"], &rows));
     text
+}
+
+fn server(config: &Config) -> String {
+    let server = &config.server;
+    let tls = if server.tls.cert.is_some() { " by TLS" } else { "" };
+    let observe = server.observe.map(|address| format!("; health and metrics on {address}")).unwrap_or_default();
+    format!("listens on {}{tls}{observe}", server.listen)
 }
 
 /// Names the database without its address, which may hold a password.
@@ -241,7 +248,7 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
         })
     });
     let settings = json!({
-        "server": { "listen": config.server.listen },
+        "server": { "listen": config.server.listen, "tls": config.server.tls.cert.is_some(), "observe": config.server.observe },
         "store": config.store,
         "redis": { "has_url": config.redis.url.is_some(), "prefix": config.redis.prefix },
         "cluster": { "many_nodes": config.many_nodes(), "role": config.cluster.role, "ownership": config.cluster.ownership() },

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use botfleet_actors::domain::roster::{BotSpec, DeliveryMode};
 use clap::Args;
 
+use super::transport::transport;
 use crate::config::fault::{Fault, Faults};
 use crate::config::layers::{Profile, Sources};
 use crate::config::manifest::{LoadedManifest, Manifest};
@@ -75,7 +76,10 @@ impl Inputs {
     /// # Errors
     /// The faults of both, at once.
     pub fn load(&self) -> Result<(Config, LoadedManifest), Faults> {
-        let config = Config::load(&self.sources());
+        let config = Config::load(&self.sources()).and_then(|config| match transport(&config.server) {
+            Ok(_) => Ok(config),
+            Err(fault) => Err(Faults(vec![fault])),
+        });
         let manifest = Manifest::load(&self.manifest, &ProcessSecrets);
         match (config, manifest) {
             (Ok(config), Ok(manifest)) => {

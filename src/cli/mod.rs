@@ -47,6 +47,7 @@ pub mod run;
 mod signals;
 pub mod store;
 pub mod style;
+mod transport;
 pub mod why;
 
 use std::process::ExitCode;

@@ -18,8 +18,10 @@ use super::launcher::registry::opener;
 use super::launcher::restarts::{DEAD_INCARNATION, FAILED_AT_WORK};
 use super::launcher::supervise::supervise;
 use super::signals::Signals;
+use super::transport::{transport, warn_of};
 use crate::cli::inputs::Inputs;
 use crate::cli::output::say;
+use crate::config::fault::Faults;
 use crate::config::settings::Config;
 use crate::http::closing::Server;
 use crate::http::edge::Edge;
@@ -87,8 +89,15 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     logs::init(&config.log)?;
     let started = Instant::now();
     let metrics = recorder::install()?;
+    let transport = transport(&config.server).map_err(|fault| Faults(vec![fault]))?;
+    warn_of(&config.server, &transport);
+    let scheme = if transport.certificate.is_some() { "https" } else { "http" };
     let port = BoundPort::bind(config.server.listen).await?;
     let address = port.address()?;
+    let observe = match config.server.observe {
+        Some(address) => Some(BoundPort::bind_observe(address).await?),
+        None => None,
+    };
     // Like the port, a socket that is set is found to be unfit before any work.
     let mut socket = match &config.server.local_socket {
         Some(path) => Some(LocalSocket::bind(path).await?),
@@ -117,15 +126,19 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     let operations = Operations::new(Arc::clone(&fleet));
     let link = first_admin::prepare(&operations, &config).await?;
     let edge = Edge::new(operations, metrics, RequestLimits::default());
-    let mut servers = vec![port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts)];
+    let mut servers = vec![port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts, transport)];
+    if let Some(observe) = observe {
+        announce(&format!("observe    http://{}", observe.address()?));
+        servers.push(observe.observe(Arc::clone(&fleet), edge.clone()));
+    }
     // Who reads that the fleet listens may call the socket too.
     if let Some(socket) = socket {
         announce(&format!("socket     {}", socket.path().display()));
         servers.push(socket.serve(Arc::clone(&fleet), edge));
     }
-    announce(&format!("listening  http://{address}"));
+    announce(&format!("listening  {scheme}://{address}"));
     if let Some(token) = link {
-        announce(&first_admin::told(&format!("http://{address}/setup/{}", token.expose_secret()), &config));
+        announce(&first_admin::told(&format!("{scheme}://{address}/setup/{}", token.expose_secret()), &config));
     }
     if let Some((node, incarnation)) = fleet.place() {
         announce(&format!("joined     {node} as incarnation {incarnation}"));

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::fault::{Fault, Faults};
 use super::reader::File;
+use super::server::Known;
 use super::settings::Config;
 use super::table;
 
@@ -74,9 +75,9 @@ impl Config {
         let mut faults = Vec::new();
         let mut merged = Table::new();
         let layers = layers(sources, &mut faults);
-        let named = layers.iter().any(|layer| names_hosts(&layer.table));
+        let known = Known::of(layers.iter().map(|layer| &layer.table));
         for layer in layers {
-            if let Some(clean) = check(layer, named, &mut faults) {
+            if let Some(clean) = check(layer, known, &mut faults) {
                 merge(&mut merged, clean);
             }
         }
@@ -139,18 +140,12 @@ fn single(path: &[String], text: &str) -> Table {
     }
 }
 
-/// Returns whether a layer sets the names by which other machines may address the API.
-fn names_hosts(table: &Table) -> bool {
-    let hosts = table.get("server").and_then(|server| server.get("hosts")).and_then(Value::as_array);
-    hosts.is_some_and(|hosts| !hosts.is_empty())
-}
-
-/// Returns the layer's table when it is sound by itself; `named` tells whether any layer names hosts.
-fn check(layer: Layer, named: bool, faults: &mut Vec<Fault>) -> Option<Table> {
+/// Returns the layer's table when it is sound by itself, or with what any layer says for other machines.
+fn check(layer: Layer, known: Known, faults: &mut Vec<Fault>) -> Option<Table> {
     let mut found = Vec::new();
     let config = decode(layer.table.clone(), &layer.source, &mut found);
     found.extend(config.check_values(&layer.source));
-    found.extend((!named).then(|| config.server.check_exposed(&layer.source)).flatten());
+    found.extend(config.server.check_exposed(&layer.source, known));
     let sound = found.is_empty();
     faults.extend(found);
     sound.then_some(layer.table)

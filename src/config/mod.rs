@@ -8,6 +8,7 @@
 //! | `described` | all keys as data, for schemas, examples and tables |
 //! | `sections` | keys of the settings whose structs stand with the actors and the store |
 //! | `cluster`, `connections` | a node among others; addresses of PostgreSQL and Redis, and the secrets in them |
+//! | `server`, `network` | the HTTP edge, and networks as people write them |
 //! | `webhooks`, `size` | the receiver of webhooks, and sizes as people write them |
 //! | `layers` | default file, profile, file, environment, flags: the later one wins |
 //! | `secret` | references to tokens and keys, and how they are resolved; never the secret itself (I12) |
@@ -20,9 +21,11 @@ pub mod described;
 pub mod fault;
 pub mod layers;
 pub mod manifest;
+pub mod network;
 mod reader;
 pub mod secret;
 mod sections;
+pub mod server;
 pub mod settings;
 pub mod size;
 mod table;

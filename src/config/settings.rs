@@ -2,21 +2,19 @@
 //!
 //! Each section is defined beside its owner; this file only puts them together.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use botfleet_actors::actors::bot::settings::BotSettings;
 use botfleet_actors::actors::chat::settings::ChatSettings;
 use botfleet_actors::actors::fleet::settings::FleetSettings;
 use botfleet_actors::domain::keys::keyed;
-use botfleet_actors::domain::keys::rule::{group, key};
-use botfleet_actors::domain::keys::value::AsText;
+use botfleet_actors::domain::keys::rule::group;
 
 use super::alerts::AlertSettings;
 use super::cluster::ClusterSettings;
 use super::fault::Fault;
 use super::sections::{BotKeys, ChatKeys, FleetKeys, StoreKeys};
+use super::server::ServerSettings;
 use super::webhooks::WebhookSettings;
 use crate::bus::settings::RedisSettings;
 use crate::logs::{self, LogSettings};
@@ -52,58 +50,6 @@ keyed! {
     }
 }
 
-keyed! {
-    /// The HTTP edge.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct ServerSettings {
-        /// Address at which the HTTP API, health and metrics listen. Only on this machine, since there is no sign-in; it may
-        /// be another address once `hosts` says by which names requests may address it. Port 0 lets the system choose.
-        pub listen: SocketAddr =
-            key(AsText(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))).map(|listen| listen.0);
-        /// Path of the local socket, through which whoever runs the fleet steers it: its file has mode 600, and only the fleet's
-        /// user and root are served. At most 107 bytes.
-        pub local_socket: Option<PathBuf> = key(None)
-            .unset("beside the database file, as `botfleet.sock`; with PostgreSQL none").example("\"/run/botfleet/botfleet.sock\"");
-        /// File of the key that seals the seeds of one-time codes: 32 bytes, mode 600. It is made when the first second factor is
-        /// enrolled; the nodes of a cluster need the same one.
-        pub key_file: Option<PathBuf> = key(None)
-            .unset("beside the database file, as `botfleet.key`; with PostgreSQL none").example("\"/etc/botfleet/botfleet.key\"");
-        /// File with the name and the password's argon2id hash of the first admin, where nobody reads a terminal: a TOML table
-        /// with `name` and `password_hash`, as `botfleet user hash` prints it. It counts while there is no admin.
-        pub first_admin: Option<PathBuf> = key(None)
-            .unset("a one-time link, on the terminal or in a file").example("\"/run/secrets/first-admin.toml\"");
-        /// Names, besides those of this machine, by which requests may address the API, as `["botfleet-api"]`. Only in a
-        /// network that strangers cannot reach: whoever reaches the API steers the fleet.
-        pub hosts: Vec<String> = key(Vec::new());
-        /// Time for which a process that was asked to end goes on serving, unready, so that balancers turn away.
-        pub drain_for: Option<Duration> = key(None).within(Duration::ZERO..=Duration::from_mins(1))
-            .unset("0s with an embedded store, 2s on a node of a cluster").example("\"2s\"");
-    }
-}
-
-/// Time that balancers need to see that readiness is off, unless it is set.
-const DRAIN_FOR: Duration = Duration::from_secs(2);
-
-impl ServerSettings {
-    /// Returns the time for which the edge goes on serving, unready, on a node of a cluster or on a lone node.
-    pub fn drain_for(&self, in_a_cluster: bool) -> Duration {
-        self.drain_for.unwrap_or(if in_a_cluster { DRAIN_FOR } else { Duration::ZERO })
-    }
-
-    /// Returns the fault of listening for other machines while no hosts are named.
-    pub(super) fn check_exposed(&self, source: &str) -> Option<Fault> {
-        (!self.listen.ip().is_loopback()).then(|| {
-            Fault::new(
-                source,
-                "server.listen",
-                format!("{} can be reached from other machines, and the HTTP API has no sign-in", self.listen),
-                "use 127.0.0.1:PORT or [::1]:PORT, and a tunnel or an authenticating proxy in front of it; in a closed \
-                 network, tell in server.hosts by which names it may be addressed",
-            )
-        })
-    }
-}
-
 impl Config {
     /// Returns the path of the local socket.
     pub fn local_socket(&self) -> Option<PathBuf> {
@@ -119,13 +65,7 @@ impl Config {
 
     /// Returns the faults of single values, named under `source`, that no bounds express.
     pub(super) fn check_values(&self, source: &str) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for host in &self.server.hosts {
-            if host.is_empty() || host.contains([':', '/', ' ', '*']) {
-                let remedy = "write a name or an IPv4 address as clients do, without port";
-                faults.push(Fault::new(source, "server.hosts", format!("{host:?} is no name of a host"), remedy));
-            }
-        }
+        let mut faults = self.server.check_values(source);
         if let Err(error) = logs::directives(&self.log.level) {
             let remedy = "write for example \"info\" or \"warn,botfleet=debug\"";
             faults.push(Fault::new(source, "log.level", format!("cannot be read: {error}"), remedy));
@@ -148,7 +88,8 @@ impl Config {
 
     /// Returns the faults of values that do not fit one another.
     pub(super) fn check_together(&self) -> Vec<Fault> {
-        let mut faults = self.webhooks.check_together(&self.telegram.api_url);
+        let mut faults = self.server.check_together();
+        faults.extend(self.webhooks.check_together(&self.telegram.api_url));
         faults.extend(self.check_missing_addresses());
         faults.extend(self.alerts.check_together());
         faults.extend(self.cluster.check_together(self.many_nodes()));

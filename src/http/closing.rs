@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::certificate::Certificate;
 use super::connection::{self, Site, Stream};
 use super::socket::LocalSocket;
 use super::transport::Transport;
@@ -75,8 +76,13 @@ impl Server {
 /// connections wait in the system's queue. The bounds of each connection are those of [`connection::serve`].
 async fn serve(listener: Listener, router: Router, connections_max: usize, mut closing: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(connections_max));
-    let proxies = if let Listener::Port(_, transport) = &listener { transport.proxies.clone() } else { Vec::new() };
-    let site = Arc::new(Site { router, proxies, tls: None });
+    let transport = if let Listener::Port(_, transport) = &listener { transport.clone() } else { Transport::default() };
+    let tls = transport.certificate.as_ref().map(Certificate::config);
+    let mut followers = JoinSet::new();
+    if let Some(certificate) = transport.certificate {
+        followers.spawn(certificate.follow());
+    }
+    let site = Arc::new(Site { router, proxies: transport.proxies, tls });
     let (leave, leaving) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut refusals = Refusals::default();
@@ -115,7 +121,7 @@ async fn accept(
     loop {
         let (stream, peer) = listener.accept().await?;
         let peer = peer.ip().to_canonical();
-        if transport.serves_plainly(peer) {
+        if transport.serves(peer) {
             let _ = stream.set_nodelay(true);
             return Ok((Stream::Port(stream, peer), place));
         }

@@ -114,7 +114,7 @@ pub(super) struct Answering {
 }
 
 impl Answering {
-    fn new(peer: Peer, site: &Arc<Site>) -> Self {
+    pub(super) fn new(peer: Peer, site: &Arc<Site>) -> Self {
         Self { router: TowerToHyperService::new(site.router.clone()), peer, site: Arc::clone(site) }
     }
 }

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::client_address::Client;
+
 /// The header by which a request is found again in logs: the client's, or one that is made here.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -14,18 +16,26 @@ const REQUEST_ID_MAX: usize = 64;
 /// What a page may load that an answer were shown as, unless the answer says otherwise.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// Lets a browser speak only TLS with this name for a year. Not said to this machine: there, other programs serve plain
+/// HTTP under the same name.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Adds the headers.
 pub(super) async fn add(mut request: Request, next: Next) -> Response {
     let id = id_of(request.headers());
     // Probes ask every second, and are answered 503 as long as the node starts or ends.
     let probed = request.uri().path().starts_with("/health");
     request.headers_mut().insert(REQUEST_ID, id.clone());
+    let client = request.extensions().get::<Client>().copied();
     let mut response = next.run(request).await;
     if response.status().is_server_error() && !probed {
         tracing::warn!(request.id = ?id, status = response.status().as_u16(), "a request failed");
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
+    if client.is_some_and(|client| client.is_secure() && !client.is_on_this_machine()) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));

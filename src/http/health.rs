@@ -1,30 +1,106 @@
-//! Health and metrics. Layer `http`.
+//! Health and metrics, which need no permission: for this machine at the API's places, for everybody at an address of
+//! their own. Layer `http`.
 
-use axum::Json;
-use axum::extract::State;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::client_address::Client;
+use super::closing::{Listener, Server};
 use super::edge::Edge;
+use super::port::BoundPort;
+use super::transport::Transport;
+use super::{headers, measured};
+use crate::operate::failure::{Code, Failure};
+use crate::operate::operations::Operations;
+use crate::runtime::fleet::RunningFleet;
+
+/// Most connections of probes and of Prometheus at a time.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What is observed.
+#[derive(Clone)]
+pub(super) struct Observed {
+    operations: Operations,
+    metrics: PrometheusHandle,
+}
+
+impl FromRef<Edge> for Observed {
+    fn from_ref(edge: &Edge) -> Self {
+        Self { operations: edge.operations.clone(), metrics: edge.metrics.clone() }
+    }
+}
+
+/// Returns the four routes.
+pub(super) fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Observed: FromRef<S>,
+{
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+}
+
+/// Answers clients on this machine, and others as if nothing were at the path.
+pub(super) async fn for_this_machine(request: Request, next: Next) -> Result<Response, Failure> {
+    if request.extensions().get::<Client>().is_some_and(Client::is_on_this_machine) {
+        return Ok(next.run(request).await);
+    }
+    Err(Failure::new(Code::UnknownPath, "this is for callers on the machine itself; server.observe serves others"))
+}
+
+impl BoundPort {
+    /// Binds the address of health and metrics alone.
+    ///
+    /// # Errors
+    /// When the port is in use, or the process may not bind it.
+    pub async fn bind_observe(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::bind_for(address, "server.observe").await
+    }
+
+    /// Serves health and metrics to everybody, until the server is closed.
+    pub fn observe(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> Server {
+        let observed = Observed { operations: Operations::new(fleet), metrics };
+        let router = routes()
+            .layer(middleware::from_fn(headers::add))
+            .layer(middleware::from_fn(measured::measure))
+            .with_state(observed);
+        Server::start(Listener::Port(self.0, Transport::open()), router, CONNECTIONS_MAX)
+    }
+}
 
 /// GET /health/live: the process answers.
-pub(super) async fn live() -> &'static str {
+async fn live() -> &'static str {
     "ok"
 }
 
 /// GET /health/ready: 200 when the node can work, 503 when it cannot.
-pub(super) async fn ready(State(edge): State<Edge>) -> (StatusCode, &'static str) {
-    if edge.operations.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") }
+async fn ready(State(observed): State<Observed>) -> (StatusCode, &'static str) {
+    if observed.operations.is_ready() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    }
 }
 
 /// GET /health: the health of every part.
-pub(super) async fn health(State(edge): State<Edge>) -> impl IntoResponse {
-    let health = edge.operations.health().await;
+async fn health(State(observed): State<Observed>) -> impl IntoResponse {
+    let health = observed.operations.health().await;
     let status = if health.status == "unhealthy" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health))
 }
 
 /// GET /metrics: Prometheus text.
-pub(super) async fn metrics(State(edge): State<Edge>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], edge.metrics.render())
+async fn metrics(State(observed): State<Observed>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], observed.metrics.render())
 }

@@ -167,3 +167,113 @@ impl hyper::body::Body for Counted {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::http::{StatusCode, Version};
+    use axum::routing::get;
+    use hyper::client::conn::http2::{SendRequest, handshake};
+    use tokio::task::JoinHandle;
+    use tokio::time::{sleep, timeout};
+
+    use super::super::client_address::Peer;
+    use super::super::connection::Site;
+    use super::*;
+
+    /// A client of a connection that is served; the tasks end with the connection.
+    struct Stage {
+        client: SendRequest<Body>,
+        client_ends: JoinHandle<()>,
+        server_ends: JoinHandle<()>,
+        leave: watch::Sender<bool>,
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the tasks end with the test")]
+    async fn stage() -> Stage {
+        let endless = async || Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let slow = async || {
+            sleep(Duration::from_secs(5)).await;
+            "slow"
+        };
+        let router = Router::new()
+            .route("/", get(async |request: Request<Body>| format!("{:?}", request.headers().get(header::HOST))))
+            .route("/last", get(async || ([(header::CONNECTION, "close")], "last")))
+            .route("/slow", get(slow))
+            .route("/endless", get(endless));
+        let site = Arc::new(Site { router, proxies: Vec::new(), tls: None });
+        let peer = Peer::Port { address: Ipv4Addr::LOCALHOST.into(), tls: true };
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (leave, leaving) = watch::channel(false);
+        let server_ends = tokio::spawn(serve(far, Answering::new(peer, &site), leaving));
+        let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(near)).await.unwrap();
+        let client_ends = tokio::spawn(async move { drop(connection.await) });
+        Stage { client, client_ends, server_ends, leave }
+    }
+
+    impl Stage {
+        async fn get(&mut self, path: &str) -> Response<hyper::body::Incoming> {
+            self.client.ready().await.unwrap();
+            let request = Request::get(format!("https://botfleet.example{path}")).body(Body::empty()).unwrap();
+            self.client.send_request(request).await.unwrap()
+        }
+
+        async fn ends(self) {
+            let both = async { tokio::join!(self.client_ends, self.server_ends) };
+            timeout(4 * HEAD_WITHIN, both).await.expect("the connection ends").1.unwrap();
+        }
+    }
+
+    async fn text(response: Response<hyper::body::Incoming>) -> String {
+        let bytes = axum::body::to_bytes(Body::new(response.into_body()), 1024).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_has_the_host_that_it_names_and_an_idle_connection_ends() {
+        let mut stage = stage().await;
+        let answer = stage.get("/").await;
+        assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
+        assert_eq!(text(answer).await, "Some(\"botfleet.example\")");
+        sleep(HEAD_WITHIN / 2).await;
+        assert_eq!(stage.get("/").await.status(), StatusCode::OK, "it lives for a while");
+        stage.ends().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_answer_of_a_connection_says_goodbye_without_the_header_of_http1() {
+        let mut stage = stage().await;
+        let answer = stage.get("/last").await;
+        assert!(!answer.headers().contains_key(header::CONNECTION));
+        assert_eq!(text(answer).await, "last");
+        let at_once = timeout(HEAD_WITHIN / 2, stage.ends()).await;
+        at_once.expect("it does not wait until the connection is idle");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_news_is_not_idle() {
+        let mut stage = stage().await;
+        let endless = stage.get("/endless").await;
+        sleep(10 * HEAD_WITHIN).await;
+        assert!(!stage.server_ends.is_finished() && !stage.client_ends.is_finished());
+        drop(endless);
+        stage.ends().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_closes_answers_what_is_under_way() {
+        let mut stage = stage().await;
+        let leave = stage.leave.clone();
+        let (answer, ()) = tokio::join!(stage.get("/slow"), async {
+            sleep(Duration::from_secs(1)).await;
+            leave.send_replace(true);
+        });
+        assert_eq!(text(answer).await, "slow");
+        stage.ends().await;
+    }
+}

@@ -7,7 +7,7 @@
 //! | `body` | bodies, received within bounds |
 //! | `problem` | failures as answers |
 //! | `guard` | which hosts and origins are served |
-//! | `health` | health and metrics, which need no permission |
+//! | `health` | health and metrics, which need no permission, and their own address |
 //! | `documents` | the OpenAPI document and the page made of it |
 //! | `measured` | metrics of requests |
 //! | `headers` | request ids, and what browsers may do with answers |
@@ -17,6 +17,7 @@
 //! | `setup` | the page on which the first admin makes an account |
 //! | `identity` | the proof that a request carries, and the cookie that holds a session |
 //! | `limits` | limits of requests and streams |
+//! | `certificate` | the certificate of a port, read again when its files change |
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
@@ -25,6 +26,7 @@
 //! The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
 mod body;
+pub mod certificate;
 pub mod client_address;
 pub mod closing;
 mod connection;

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
@@ -33,9 +32,9 @@ const WEBHOOK_CONNECTIONS_MAX: usize = 512;
 
 impl BoundPort {
     /// Serves the fleet's API until the server is closed; `hosts` are accepted besides the names of this machine.
-    pub fn serve(self, fleet: Arc<RunningFleet>, edge: Edge, hosts: &[String]) -> Server {
+    pub fn serve(self, fleet: Arc<RunningFleet>, edge: Edge, hosts: &[String], transport: Transport) -> Server {
         let router = router(edge, hosts);
-        started(Listener::Port(self.0, Transport::open()), fleet, router, API_CONNECTIONS_MAX)
+        started(Listener::Port(self.0, transport), fleet, router, API_CONNECTIONS_MAX)
     }
 
     /// Receives Telegram's webhook requests until the server is closed.
@@ -74,12 +73,8 @@ async fn other_method(method: Method) -> Response {
 /// Returns the routes for the node's role: a worker answers for its health, for the cluster and with the documents only.
 fn router(edge: Edge, hosts: &[String]) -> Router {
     let role = edge.operations.role();
-    let observed = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/health", get(health::health))
-        .route("/metrics", get(health::metrics));
-    observed
+    health::routes()
+        .route_layer(middleware::from_fn(health::for_this_machine))
         .merge(mount::routes(role))
         .merge(documents::routes())
         .merge(setup::routes())

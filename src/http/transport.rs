@@ -1,8 +1,10 @@
-//! The way in which a port speaks, and the peers that it serves. Layer `http`. Pure.
+//! The way in which a port speaks, and the peers that it serves. Layer `http`.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+
+use super::certificate::Certificate;
 
 /// The way in which a port speaks, and the peers that it serves.
 ///
@@ -10,24 +12,31 @@ use ipnet::IpNet;
 /// which plain HTTP is allowed; a plain port that is meant for everybody says so.
 #[derive(Clone, Debug, Default)]
 pub struct Transport {
+    /// The certificate of a port that speaks TLS alone.
+    pub certificate: Option<Certificate>,
     /// Proxies whose forwarding headers count.
     pub proxies: Vec<IpNet>,
     /// Networks in which plain HTTP is allowed.
     pub plaintext: Vec<IpNet>,
-    /// Set for a port that serves everybody in plain: probes, or Telegram's requests behind a proxy.
-    pub(super) open: bool,
+    /// Set for a port that serves everybody in plain HTTP: probes, or Telegram's requests behind a proxy.
+    open: bool,
 }
 
 impl Transport {
+    /// Returns the transport of a port that serves everybody by TLS, or in plain HTTP proxies and some networks.
+    pub fn new(certificate: Option<Certificate>, proxies: Vec<IpNet>, plaintext: Vec<IpNet>) -> Self {
+        Self { certificate, proxies, plaintext, open: false }
+    }
+
     /// Returns the transport of a port that serves everybody in plain HTTP.
     pub(super) fn open() -> Self {
         Self { open: true, ..Self::default() }
     }
 
-    /// Returns whether a peer is served in plain HTTP.
-    pub(super) fn serves_plainly(&self, peer: IpAddr) -> bool {
+    /// Returns whether a peer is served.
+    pub(super) fn serves(&self, peer: IpAddr) -> bool {
         let mut networks = self.proxies.iter().chain(&self.plaintext);
-        self.open || peer.is_loopback() || networks.any(|network| network.contains(&peer))
+        self.certificate.is_some() || self.open || peer.is_loopback() || networks.any(|network| network.contains(&peer))
     }
 }
 
@@ -40,11 +49,8 @@ mod tests {
     #[test]
     fn a_plain_port_serves_this_machine_proxies_and_named_networks_alone() {
         let network = |text: &str| text.parse().unwrap();
-        let transport = Transport {
-            proxies: vec![network("10.0.0.5/32")],
-            plaintext: vec![network("172.18.0.0/16"), network("fd00::/8")],
-            ..Transport::default()
-        };
+        let plaintext = vec![network("172.18.0.0/16"), network("fd00::/8")];
+        let transport = Transport::new(None, vec![network("10.0.0.5/32")], plaintext);
         for (peer, served) in [
             ("127.0.0.1", true),
             ("::1", true),
@@ -56,9 +62,9 @@ mod tests {
             ("2001:db8::1", false),
         ] {
             let peer: IpAddr = peer.parse().unwrap();
-            assert_eq!(transport.serves_plainly(peer), served, "{peer}");
-            assert!(Transport::open().serves_plainly(peer));
+            assert_eq!(transport.serves(peer), served, "{peer}");
+            assert!(Transport::open().serves(peer));
         }
-        assert!(!Transport::default().serves_plainly("192.0.2.1".parse().unwrap()));
+        assert!(!Transport::default().serves("192.0.2.1".parse().unwrap()));
     }
 }

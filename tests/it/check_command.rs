@@ -48,6 +48,27 @@ fn faults_of_settings_and_manifest_are_told_together_and_end_with_2() {
 }
 
 #[test]
+fn files_that_make_no_certificate_are_told_by_file_and_key_and_end_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (cert, key) = (path("tls.crt"), path("tls.key"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let mut variables = SECRETS.to_vec();
+    variables.extend([("BOTFLEET__SERVER__TLS__CERT", cert.as_str()), ("BOTFLEET__SERVER__TLS__KEY", key.as_str())]);
+    let output = check(&["--manifest", "config/fleet.example.toml"], &variables);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    let expected = format!("error: {key}: server.tls.key: is not the key of {cert}\nhint: name certificate and key");
+    assert!(told.starts_with(&expected), "{told}");
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let output = check(&["--manifest", "config/fleet.example.toml"], &variables);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("listens on 127.0.0.1:8080 by TLS"));
+}
+
+#[test]
 fn a_missing_manifest_ends_with_2_and_a_hint() {
     let output = check(&["--manifest", "nowhere.toml"], &[]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -55,6 +55,7 @@ fn the_default_file_spells_every_key() {
     let sections = [
         "",
         "server",
+        "server.tls",
         "webhooks",
         "store",
         "redis",
@@ -132,7 +133,7 @@ fn all_faults_are_told_at_once_with_their_source_and_key() {
     }
     assert_eq!(fault(&faults, "chats.window").source, "BOTFLEET__CHATS__WINDOW");
     assert!(faults.0.iter().any(|fault| fault.source == "--listen"), "{faults}");
-    assert!(fault(&faults, "server.listen").what.contains("no sign-in"), "{faults}");
+    assert!(fault(&faults, "server.listen").what.contains("everybody on the way"), "{faults}");
 }
 
 #[test]
@@ -530,13 +531,55 @@ fn a_token_file_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn the_api_may_listen_for_other_machines_once_hosts_are_named() {
+fn the_api_listens_for_other_machines_once_it_has_a_name_and_a_guard() {
     let folder = tempfile::tempdir().unwrap();
-    let mut sources = with_file(&folder, "[server]\nlisten = \"0.0.0.0:8080\"\nhosts = [\"botfleet-api\"]\n");
-    assert_eq!(Config::load(&sources).unwrap().server.hosts, ["botfleet-api"]);
-    sources = with_file(&folder, "[server]\nlisten = \"0.0.0.0:8080\"\n");
+    let load = |text: &str| {
+        let text = format!("[server]\nlisten = \"0.0.0.0:8080\"\n{text}");
+        Config::load(&with_file(&folder, &text))
+    };
+    let refused = |text: &str| {
+        let faults = load(text).unwrap_err();
+        let fault = fault(&faults, "server.listen");
+        assert!(fault.source.ends_with("mine.toml"), "{faults}");
+        fault.remedy.clone()
+    };
+    for guard in ["plaintext = [\"172.18.0.0/16\"]", "proxies = [\"10.0.0.5\"]", "tls = { cert = \"c\", key = \"k\" }"]
+    {
+        let config = load(&format!("hosts = [\"botfleet-api\"]\n{guard}")).unwrap();
+        assert_eq!(config.server.hosts, ["botfleet-api"]);
+        assert!(refused(guard).contains("server.hosts"));
+    }
+    let remedy = refused("hosts = [\"botfleet-api\"]");
+    for way in ["server.tls", "server.proxies", "server.plaintext", "127.0.0.1:PORT"] {
+        assert!(remedy.contains(way), "{remedy}");
+    }
+    assert!(refused("hosts = [\"botfleet-api\"]\nproxies = []").contains("server.tls"));
+
+    let mut sources = with_file(&folder, "[server]\nlisten = \"0.0.0.0:8080\"\nproxies = [\"10.0.0.5\"]\n");
     sources.variables = vec![("BOTFLEET__SERVER__HOSTS".into(), "[\"botfleet-api\"]".into())];
     assert!(Config::load(&sources).is_ok(), "a later layer may name them");
+    sources.variables.push(("BOTFLEET__SERVER__PROXIES".into(), "[]".into()));
+    let faults = Config::load(&sources).unwrap_err();
+    assert!(
+        fault(&faults, "server.listen").remedy.contains("server.tls"),
+        "a later layer took the guard away: {faults}"
+    );
+}
+
+#[test]
+fn a_transport_that_cannot_be_is_refused_with_field_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |text: &str| Config::load(&with_file(&folder, &format!("[server]\n{text}"))).unwrap_err();
+    let faults = refused("tls = { cert = \"tls.crt\" }\n");
+    assert!(fault(&faults, "server.tls.key").remedy.contains("private key"), "{faults}");
+    let faults = refused("tls = { key = \"tls.key\" }\n");
+    assert!(fault(&faults, "server.tls.cert").what.contains("missing beside server.tls.key"), "{faults}");
+    let faults = refused("tls = { cert = \"c\", key = \"k\" }\nplaintext = [\"10.0.0.0/8\"]\n");
+    assert!(fault(&faults, "server.plaintext").what.contains("TLS alone"), "{faults}");
+    let faults = refused("proxies = [\"proxy.example\"]\nplaintext = [\"10.0.0.1/8\"]\nobserve = \"9100\"\n");
+    assert!(faults.to_string().contains("write for example 10.0.0.5"), "{faults}");
+    assert!(faults.to_string().contains("write 10.0.0.0/8"), "{faults}");
+    assert!(fault(&faults, "server.observe").source.ends_with("mine.toml"), "{faults}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fleet_stop;
 mod fleet_webhook;
 mod health;
 mod health_command;
+mod http_transport;
 mod keys;
 mod launcher;
 mod launcher_cluster;

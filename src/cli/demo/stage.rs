@@ -31,6 +31,7 @@ use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
 use crate::http::socket::LocalSocket;
 use crate::operate::operations::Operations;
+use crate::http::transport::Transport;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 
@@ -136,7 +137,7 @@ impl Stage {
         let api = Api::new(&socket)?;
         let edge = Edge::new(Operations::new(Arc::clone(&fleet)), metrics, RequestLimits::default());
         let servers = vec![
-            port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts),
+            port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts, Transport::default()),
             bound.serve(Arc::clone(&fleet), edge),
         ];
         if !fleet.wait_until_polling(POLLING_DEADLINE).await {
