@@ -150,7 +150,11 @@ impl Known {
     /// Finds them in the tables of all sources.
     pub(super) fn of<'a>(tables: impl Iterator<Item = &'a Table> + Clone) -> Self {
         let sets = |key: &str| {
-            let is_set = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
+            let is_set = |value: &Value| match value {
+                Value::Array(list) => !list.is_empty(),
+                Value::Table(table) => !table.is_empty(),
+                _ => true,
+            };
             tables.clone().any(|table| table.get("server").and_then(|server| server.get(key)).is_some_and(is_set))
         };
         Self { hosts: sets("hosts"), guarded: sets("tls") || sets("proxies") || sets("plaintext") }
