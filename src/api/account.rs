@@ -7,7 +7,7 @@ use super::keys::{KeyBody, KeyView, NewKeyView};
 use super::route::{Body, Need, route};
 use super::secret::Secret;
 use super::session::{DONE, Done};
-use super::users::{Keys, Sessions};
+use super::user_access::{Keys, Sessions};
 use crate::operate::permission::{OwnAccount, OwnSession};
 
 /// The session or key of a path.

@@ -3,7 +3,7 @@
 use super::route::Route;
 use super::{
     account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style,
-    users,
+    user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -52,11 +52,11 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<users::Get>();
     visitor.visit::<users::Change>();
     visitor.visit::<users::Remove>();
-    visitor.visit::<users::ListSessions>();
-    visitor.visit::<users::EndSession>();
-    visitor.visit::<users::ListKeys>();
-    visitor.visit::<users::AddKey>();
-    visitor.visit::<users::EndKey>();
+    visitor.visit::<user_access::ListSessions>();
+    visitor.visit::<user_access::EndSession>();
+    visitor.visit::<user_access::ListKeys>();
+    visitor.visit::<user_access::AddKey>();
+    visitor.visit::<user_access::EndKey>();
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     let mut servers = vec![port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts, transport)];
     if let Some(observe) = observe {
         announce(&format!("observe    http://{}", observe.address()?));
-        servers.push(observe.observe(Arc::clone(&fleet), edge.clone()));
+        servers.push(observe.observe(&edge));
     }
     // Who reads that the fleet listens may call the socket too.
     if let Some(socket) = socket {

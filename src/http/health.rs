@@ -2,7 +2,6 @@
 //! their own. Layer `http`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
 use axum::http::{StatusCode, header};
@@ -20,7 +19,6 @@ use super::transport::Transport;
 use super::{headers, measured};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::operations::Operations;
-use crate::runtime::fleet::RunningFleet;
 
 /// Most connections of probes and of Prometheus at a time.
 const CONNECTIONS_MAX: usize = 64;
@@ -69,8 +67,8 @@ impl BoundPort {
     }
 
     /// Serves health and metrics to everybody, until the server is closed.
-    pub fn observe(self, fleet: Arc<RunningFleet>, metrics: PrometheusHandle) -> Server {
-        let observed = Observed { operations: Operations::new(fleet), metrics };
+    pub fn observe(self, edge: &Edge) -> Server {
+        let observed = Observed::from_ref(edge);
         let router = routes()
             .layer(middleware::from_fn(headers::add))
             .layer(middleware::from_fn(measured::measure))

@@ -30,8 +30,8 @@ use crate::http::edge::Edge;
 use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
 use crate::http::socket::LocalSocket;
-use crate::operate::operations::Operations;
 use crate::http::transport::Transport;
+use crate::operate::operations::Operations;
 use crate::runtime::fleet::RunningFleet;
 use crate::runtime::recorder;
 

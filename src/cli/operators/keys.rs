@@ -11,7 +11,8 @@ use super::asked::{Scope, asked, minute, permissions, role, shown};
 use crate::api::account::{self, Overlap, OwnPart};
 use crate::api::keys::{KeyBody, KeyView, NewKeyView};
 use crate::api::route::{Call, Nothing};
-use crate::api::users::{self, PartOfUser, UserNamed};
+use crate::api::user_access::{self, PartOfUser};
+use crate::api::users::UserNamed;
 use crate::cli::api::{Api, order, plain};
 use crate::cli::output::tell;
 
@@ -104,7 +105,7 @@ pub async fn execute(command: &KeyCommand) -> anyhow::Result<ExitCode> {
         KeyCommand::List(args) => {
             let client = args.api.client()?;
             let keys = match named(args) {
-                Some(user) => client.call(Call::<users::ListKeys>::new(user, Nothing {}, Nothing {})).await?,
+                Some(user) => client.call(Call::<user_access::ListKeys>::new(user, Nothing {}, Nothing {})).await?,
                 None => client.call(plain::<account::ListKeys>()).await?,
             };
             shown(args.json, &keys, &table(&keys.keys))?;
@@ -124,7 +125,7 @@ pub async fn execute(command: &KeyCommand) -> anyhow::Result<ExitCode> {
             let done = match named(&args.of) {
                 Some(UserNamed { name }) => {
                     let part = || PartOfUser { name: name.clone(), id: id() };
-                    asked(&client, || Call::<users::EndKey>::new(part(), Nothing {}, Nothing {})).await?
+                    asked(&client, || Call::<user_access::EndKey>::new(part(), Nothing {}, Nothing {})).await?
                 }
                 None => {
                     let part = || OwnPart { id: id() };
@@ -154,7 +155,7 @@ async fn create(args: &CreateArgs) -> anyhow::Result<()> {
     let made = match named(&args.of) {
         Some(UserNamed { name }) => {
             let user = || UserNamed { name: name.clone() };
-            asked(&client, || Call::<users::AddKey>::new(user(), Nothing {}, body())).await?
+            asked(&client, || Call::<user_access::AddKey>::new(user(), Nothing {}, body())).await?
         }
         None => asked(&client, || order::<account::AddKey>(body())).await?,
     };

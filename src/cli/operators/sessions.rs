@@ -9,7 +9,8 @@ use super::asked::{asked, minute, shown};
 use super::keys::OfUser;
 use crate::api::account::{self, OwnPart};
 use crate::api::route::{Call, Nothing};
-use crate::api::users::{self, PartOfUser, SessionView, UserNamed};
+use crate::api::user_access::{self, PartOfUser, SessionView};
+use crate::api::users::UserNamed;
 use crate::cli::api::plain;
 
 /// The commands under `botfleet session`.
@@ -45,7 +46,9 @@ pub async fn execute(command: &SessionCommand) -> anyhow::Result<ExitCode> {
             let client = args.api.client()?;
             let sessions = match args.user.clone() {
                 Some(name) => {
-                    client.call(Call::<users::ListSessions>::new(UserNamed { name }, Nothing {}, Nothing {})).await?
+                    client
+                        .call(Call::<user_access::ListSessions>::new(UserNamed { name }, Nothing {}, Nothing {}))
+                        .await?
                 }
                 None => client.call(plain::<account::ListSessions>()).await?,
             };
@@ -57,7 +60,7 @@ pub async fn execute(command: &SessionCommand) -> anyhow::Result<ExitCode> {
             let done = match args.of.user.clone() {
                 Some(name) => {
                     let part = || PartOfUser { name: name.clone(), id: id() };
-                    asked(&client, || Call::<users::EndSession>::new(part(), Nothing {}, Nothing {})).await?
+                    asked(&client, || Call::<user_access::EndSession>::new(part(), Nothing {}, Nothing {})).await?
                 }
                 None => {
                     let part = || OwnPart { id: id() };
