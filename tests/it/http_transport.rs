@@ -131,7 +131,7 @@ async fn the_port_speaks_tls_alone_by_http2_and_by_http1() {
     let program = Program::start(TLS).await;
     assert!(program.url.starts_with("https://"), "{}", program.url);
     let cert = || trusting(trusted(&program.folder.path().join("tls.crt")));
-    let answer = program.get(cert(), address_here(), "/api/v1/fleet", HeaderMap::new()).await;
+    let answer = program.get(cert(), address_here(), "/docs", HeaderMap::new()).await;
     assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
     assert_eq!(answer.headers()[STRICT_TRANSPORT_SECURITY], "max-age=31536000");
     let answer = program.get(cert().http1_only(), loopback(), "/health/ready", HeaderMap::new()).await;
@@ -173,7 +173,7 @@ async fn connections_of_http2_run_dry_before_the_server_closes() {
     let settings = format!("{TLS}drain_for = \"2s\"\nobserve = \"127.0.0.1:0\"\n");
     let mut program = Program::start(&settings).await;
     let client = trusting(trusted(&program.folder.path().join("tls.crt"))).build().unwrap();
-    let url = format!("https://127.0.0.1:{}/api/v1/fleet", program.port());
+    let url = format!("https://127.0.0.1:{}/docs", program.port());
     assert_eq!(client.get(&url).send().await.unwrap().version(), Version::HTTP_2);
     signal(program.child.id().unwrap(), "TERM").await;
     let ready = format!("{}/health/ready", program.observe.clone().unwrap());
@@ -212,7 +212,7 @@ async fn a_named_proxy_is_believed_and_a_stranger_is_not() {
     let claims = || headers(&[("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "https")]);
     let strict = |answer: &Response| answer.headers().contains_key(STRICT_TRANSPORT_SECURITY);
     let program = Program::start("hosts = [\"botfleet.test\"]\nproxies = [\"127.0.0.1\"]\n").await;
-    let answer = program.get(http::builder(), loopback(), "/api/v1/fleet", claims()).await;
+    let answer = program.get(http::builder(), loopback(), "/docs", claims()).await;
     assert!(answer.status() == StatusCode::OK && strict(&answer), "the proxy says that the client's way is encrypted");
     let answer = program.get(http::builder(), loopback(), "/metrics", claims()).await;
     assert_eq!(answer.status(), StatusCode::NOT_FOUND, "the client is not on this machine");
@@ -221,7 +221,7 @@ async fn a_named_proxy_is_believed_and_a_stranger_is_not() {
     let settings = format!("listen = \"0.0.0.0:0\"\nhosts = [\"botfleet.test\"]\nplaintext = [\"{here}\"]\n");
     let program = Program::start(&settings).await;
     assert!(program.log().contains("plain HTTP is allowed in server.plaintext"), "{}", program.log());
-    let answer = program.get(http::builder(), here, "/api/v1/fleet", claims()).await;
+    let answer = program.get(http::builder(), here, "/docs", claims()).await;
     assert!(answer.status() == StatusCode::OK && !strict(&answer), "a stranger's word is no encryption");
     let forged = headers(&[("x-forwarded-for", "127.0.0.1"), ("forwarded", "for=127.0.0.1")]);
     assert_eq!(program.get(http::builder(), here, "/metrics", forged).await.status(), StatusCode::NOT_FOUND);
@@ -242,6 +242,6 @@ async fn peers_outside_of_the_networks_of_plain_http_are_turned_away_unread() {
     let _ = tokio::time::timeout(DEADLINE, stranger.read_to_end(&mut heard)).await.unwrap();
     assert!(heard.is_empty(), "{}", String::from_utf8_lossy(&heard));
     program.until_logged("refused plain HTTP from networks").await;
-    let answer = program.get(http::builder(), loopback(), "/api/v1/fleet", HeaderMap::new()).await;
+    let answer = program.get(http::builder(), loopback(), "/docs", HeaderMap::new()).await;
     assert_eq!(answer.status(), StatusCode::OK);
 }
