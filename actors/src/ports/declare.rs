@@ -6,8 +6,8 @@
 /// Declares a trait as written, and a macro that hands the list of its methods to another macro.
 ///
 /// `LIST! { rule WORDS }` calls `rule! { WORDS METHODS }`, where each method is `name(value: Type, ..) -> Result;` without
-/// its error. The types are those that `ports::store`, `ports::outcomes` and `ports::archive` name; the caller imports none of them. The first
-/// token of a declaration is `$`: without it a macro cannot write a macro.
+/// its error. The types are those that `ports::store`, `ports::outcomes`, `ports::archive` and `ports::audit` name; the caller imports none of
+/// them. The first token of a declaration is `$`: without it a macro cannot write a macro.
 macro_rules! port {
     (
         $dollar:tt $list:ident:
@@ -34,7 +34,7 @@ macro_rules! port {
             ($dollar rule:ident $dollar($dollar words:tt)*) => {
                 const _: () = {
                     #[allow(clippy::wildcard_imports, unused_imports, reason = "the types of the methods")]
-                    use $crate::ports::{archive::*, outcomes::*, store::*};
+                    use $crate::ports::{archive::*, audit::*, outcomes::*, store::*};
                     $dollar rule! { $dollar($dollar words)* $($method($($value: $type),*) -> $result;)+ }
                 };
             };
