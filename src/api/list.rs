@@ -1,7 +1,7 @@
 //! The list of routes. Layer `api`.
 
 use super::route::Route;
-use super::{bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, style};
+use super::{audit, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, style};
 
 /// Does something with each route of the list.
 pub trait Visitor {
@@ -31,6 +31,10 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();
+    visitor.visit::<audit::List>();
+    visitor.visit::<audit::Head>();
+    visitor.visit::<audit::Verify>();
+    visitor.visit::<audit::Export>();
 }
 
 #[cfg(test)]

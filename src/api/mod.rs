@@ -16,6 +16,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod audit;
 pub mod bots;
 pub mod chats;
 pub mod cluster;

@@ -14,6 +14,7 @@ use botfleet_actors::domain::keys::rule::{group, key};
 use botfleet_actors::domain::keys::value::AsText;
 
 use super::alerts::AlertSettings;
+use super::audit::AuditSettings;
 use super::cluster::ClusterSettings;
 use super::fault::Fault;
 use super::sections::{BotKeys, ChatKeys, FleetKeys, StoreKeys};
@@ -47,6 +48,8 @@ keyed! {
         pub chats: ChatSettings = group::<ChatKeys>();
         /// The receivers of alerts.
         pub alerts: AlertSettings = group::<AlertSettings>();
+        /// The audit of what operators do.
+        pub audit: AuditSettings = group::<AuditSettings>();
         /// Form and level of the logs.
         pub log: LogSettings = group::<LogSettings>();
     }
@@ -127,6 +130,7 @@ impl Config {
         }
         faults.extend(self.webhooks.check_values(source));
         faults.extend(self.alerts.check_values(source));
+        faults.extend(self.audit.check_values(source));
         faults.extend(self.cluster.check_values(source));
         faults.extend(self.check_addresses(source));
         faults

@@ -7,7 +7,6 @@ use botfleet_actors::domain::audit::{
     Act, ActResult, AuditEntry, AuditObject, AuditPrincipal, ObjectKind, PrincipalKind,
 };
 use botfleet_actors::domain::chain::{AuditHead, AuditPlace, AuditQuery, SealedEntry, Verification};
-use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::audit::AUDIT_ENTRIES_MAX;
 use futures::stream::{self, BoxStream};
@@ -143,16 +142,6 @@ impl Operations {
         let done = act.await;
         self.fleet.audit.ended(&intent, if done.is_ok() { ActResult::Done } else { ActResult::Failed }).await;
         done.map_err(Into::into)
-    }
-
-    /// Names a bot for the audit.
-    pub(super) fn object_bot(&self, bot: BotId, name: &str) -> AuditObject {
-        AuditObject::new(ObjectKind::Bot, bot).called(name)
-    }
-
-    /// Names a chat for the audit.
-    pub(super) fn object_chat(&self, chat: ChatId, name: &str) -> AuditObject {
-        AuditObject::new(ObjectKind::Chat, chat).called(name)
     }
 }
 

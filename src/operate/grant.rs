@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::ports::metrics;
 
+use super::context::Context;
 use super::failure::{Code, Failure};
 use super::permission::Permission;
 use super::principal::Principal;
@@ -54,6 +56,11 @@ impl<P: Permission> Granted<P> {
         &self.principal
     }
 
+    /// Returns the circumstances of the request; nothing is known of them yet.
+    pub fn context(&self) -> Context {
+        Context::default()
+    }
+
     /// Checks that a bot is within reach.
     pub(super) fn bot(&self, bot: BotId) -> Result<BotId, Failure> {
         if self.principal.reaches_bot(bot) { Ok(bot) } else { Err(out_of_reach("this bot")) }
@@ -71,5 +78,6 @@ impl<P: Permission> Granted<P> {
 }
 
 fn out_of_reach(what: &str) -> Failure {
+    metrics::operations_refused_total { code: Code::OutOfReach.as_str() }.increment(1);
     Failure::new(Code::OutOfReach, format!("{what} is not among the bots and chats of your role"))
 }

@@ -9,13 +9,17 @@
 //! | `permission` | what may be asked, as types, and the least role of each |
 //! | `grant` | a principal's permission, as proof that it was granted |
 //! | `failure` | why something was not done, by what the caller does about it |
+//! | `context` | the circumstances of a request |
+//! | `audit` | entries of operations, and the reading of them |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
+pub mod audit;
 mod bots;
 pub mod chats;
 mod cluster;
 pub mod control;
+pub mod context;
 mod dead_letters;
 pub mod failure;
 mod fleet;

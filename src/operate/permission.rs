@@ -46,6 +46,8 @@ permissions! {
     SteerCluster = "cluster:write" from Admin: "Drain nodes, and move bots and chats.";
     ReadPeople = "people:read" from Admin: "Read which data is stored about a person: counts and dates.";
     ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";
+    ReadAudit = "audit:read" from Admin: "Read who did what, and check that nobody changed it.";
+    ExportAudit = "audit:export" from Admin: "Take the audit out of the fleet.";
 }
 
 #[cfg(test)]

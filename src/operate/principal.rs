@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::names::names;
+use botfleet_actors::ports::metrics;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::permission::Permission;
 
 /// The name of the principal of the local socket.
-const LOCAL: &str = "local";
+pub(super) const LOCAL: &str = "local";
 
 /// The name of whoever calls a port, until people sign in.
 const UNNAMED: &str = "api";
@@ -91,6 +92,7 @@ impl Principal {
     /// `Forbidden` when the role does not have the permission; the failure names it.
     pub fn grant<P: Permission>(self: &Arc<Self>) -> Result<Granted<P>, Failure> {
         if self.role < P::ROLE {
+            metrics::operations_refused_total { code: Code::Forbidden.as_str() }.increment(1);
             let detail = format!("this needs the permission {}, which the role {} lacks", P::NAME, self.role);
             return Err(Failure::new(Code::Forbidden, detail));
         }

@@ -13,9 +13,6 @@ use subtle::ConstantTimeEq;
 
 use super::rows::part::{Columns, Part};
 
-/// The hash before the first block.
-pub(crate) const ROOT: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
 /// A block as it is stored.
 pub(crate) struct Block {
     pub(crate) number: i64,
@@ -199,7 +196,7 @@ mod tests {
     use super::*;
 
     fn block(key: Option<&AuditKey>) -> Block {
-        Block::after((0, ROOT.to_owned()), 5, &[("a".to_owned(), "b".to_owned())], key)
+        Block::after((0, "0".repeat(64)), 5, &[("a".to_owned(), "b".to_owned())], key)
     }
 
     #[test]

@@ -271,6 +271,10 @@ metrics! {
         counter http_requests_total { method, endpoint: String, status: String } = "http_requests_total"
         /// Time until the head of the answer is ready.
         histogram http_request_duration_seconds { method, endpoint: String } = "http_request_duration_seconds"
+        /// Operations that were refused: `forbidden` by role, `out_of_reach` by bot or chat.
+        counter operations_refused_total { code }
+        /// Entries of the audit that this node sealed.
+        counter audit_entries_sealed_total {}
         /// Alerts by webhook or chat.
         counter alerts_total { way, outcome }
         /// Alerts given up because too many waited.
