@@ -196,7 +196,8 @@ impl Route for Export {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/audit/export";
     const SUMMARY: &'static str = "Shows the head of the audit and then every entry, one a line.";
-    const MORE: &'static str = "That somebody took it is an entry itself. The answer ends early when the store does not answer.";
+    const MORE: &'static str =
+        "That somebody took it is an entry itself. The answer ends early when the store does not answer.";
     const EXAMPLE: Example = Example {
         address: "/api/v1/audit/export",
         body: "",

@@ -122,7 +122,14 @@ fn shown(line: &AuditLine) -> String {
     let named = object.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let from = origin.address.map(|address| format!(" from {address}")).unwrap_or_default();
     let place = &line.place;
-    format!("{place:<10} {}  {:<12} {}{phase} {}{named}{from} on {}", date(*at), principal.name, act.as_str(), object.key(), origin.node)
+    format!(
+        "{place:<10} {}  {:<12} {}{phase} {}{named}{from} on {}",
+        date(*at),
+        principal.name,
+        act.as_str(),
+        object.key(),
+        origin.node
+    )
 }
 
 fn date(at: Timestamp) -> String {
@@ -178,7 +185,9 @@ fn told(found: &Verification) -> String {
 
 #[cfg(test)]
 mod tests {
-    use botfleet_actors::domain::audit::{Act, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, PrincipalKind};
+    use botfleet_actors::domain::audit::{
+        Act, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, PrincipalKind,
+    };
     use botfleet_actors::domain::chain::BadBlock;
 
     use super::*;

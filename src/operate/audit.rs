@@ -110,8 +110,7 @@ impl Operations {
         let pages = stream::try_unfold(AuditPlace::default(), move |after| {
             let operations = operations.clone();
             async move {
-                let query =
-                    AuditQuery { after, until: Some(until), limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
+                let query = AuditQuery { after, until: Some(until), limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
                 let entries = operations.fleet.audit.page(&query).await?;
                 let last = entries.last().map(|last| last.place);
                 Ok::<_, Failure>(last.map(|last| (entries, last)))

@@ -103,7 +103,8 @@ impl Audit {
     /// When the store cannot write.
     pub async fn reading(&self, mut entry: AuditEntry, chat: ChatId) -> Result<(), StoreError> {
         let day = entry.at.as_millis() / i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-        let text = format!("{}\n{:?}\n{}\n{chat}\n{day}", entry.act.as_str(), entry.principal.kind, entry.principal.key());
+        let text =
+            format!("{}\n{:?}\n{}\n{chat}\n{day}", entry.act.as_str(), entry.principal.kind, entry.principal.key());
         entry.id = of_text(&text);
         let known = || self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         if known().contains(&entry.id) {
@@ -199,8 +200,7 @@ impl Audit {
         let now = self.clock.now();
         for intent in self.log.open_intents(now - OPEN_FOR, CLOSED_MAX).await? {
             let mut outcome = intent.outcome(fresh()?, now, ActResult::Unknown);
-            outcome.principal =
-                AuditPrincipal { kind: PrincipalKind::System, id: None, name: "botfleet".to_owned() };
+            outcome.principal = AuditPrincipal { kind: PrincipalKind::System, id: None, name: "botfleet".to_owned() };
             outcome.origin = Origin { node: self.node.clone(), ..Origin::default() };
             if self.log.close_intent(&outcome).await? {
                 tracing::warn!(act = intent.act.as_str(), intent = %intent.id, "nobody knows how an act ended");

@@ -1,5 +1,7 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod api;
+mod audit;
+mod audit_operations;
 mod check_command;
 mod check_online;
 mod circles;

@@ -30,14 +30,14 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 /// The fleet that the examples of the routes speak of: the bot Ada in the chat lounge; another bot in another chat.
-struct Stage {
-    fleet: Arc<RunningFleet>,
+pub(super) struct Stage {
+    pub(super) fleet: Arc<RunningFleet>,
     _world: Simulation,
-    _folder: TempDir,
+    pub(super) folder: TempDir,
 }
 
 impl Stage {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let world = Simulation::start(SimulationSpec::of(WorldSpec::fleet(7, 2, 2))).await.unwrap();
         let spec = world.world.spec().clone();
         let mut manifest = format!(
@@ -65,10 +65,10 @@ impl Stage {
         let manifest = Manifest::read(&manifest, "test.toml", &GivenSecrets(tokens)).unwrap();
         let fleet = Arc::new(RunningFleet::start(&config, manifest).await.unwrap());
         assert!(fleet.wait_until_polling(Duration::from_secs(20)).await);
-        Self { fleet, _world: world, _folder: folder }
+        Self { fleet, _world: world, folder }
     }
 
-    fn operations(&self) -> Operations {
+    pub(super) fn operations(&self) -> Operations {
         Operations::new(Arc::clone(&self.fleet))
     }
 
@@ -80,7 +80,7 @@ impl Stage {
         }
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.fleet.drain(Duration::from_secs(5)).await;
         self.fleet.close().await;
     }

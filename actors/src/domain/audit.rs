@@ -26,7 +26,8 @@ const REQUEST_MAX_BYTES: usize = 64;
 const MASK: &str = "***";
 
 /// Words in the name of a field whose value is a secret.
-const SECRET_WORDS: [&str; 7] = ["token", "password", "secret", "api_key", "private_key", "credential", "authorization"];
+const SECRET_WORDS: [&str; 7] =
+    ["token", "password", "secret", "api_key", "private_key", "credential", "authorization"];
 
 /// An act that the audit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -364,7 +365,8 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_at_every_depth() {
-        let state = json!({ "name": "Ada", "bots": [{ "bot_token": "1:x", "API_KEY": "k", "limit": 3, "password": null }] });
+        let state =
+            json!({ "name": "Ada", "bots": [{ "bot_token": "1:x", "API_KEY": "k", "limit": 3, "password": null }] });
         let expected =
             json!({ "name": "Ada", "bots": [{ "bot_token": "***", "API_KEY": "***", "limit": 3, "password": null }] });
         assert_eq!(masked(state), expected);
