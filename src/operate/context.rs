@@ -18,6 +18,6 @@ pub struct Context {
 impl Context {
     /// Returns the origin of an entry; the audit adds the node.
     pub(super) fn origin(&self) -> Origin {
-        Origin::new(self.address, self.agent.as_deref(), self.request.as_deref(), "")
+        Origin::new(self.address.map(|address| address.to_string()), self.agent.as_deref(), self.request.as_deref(), "")
     }
 }

@@ -142,7 +142,7 @@ fn entry(id: u128, act: Act, object: AuditObject) -> AuditEntry {
         object,
         before: None,
         after: Some(serde_json::json!({ "n": id as u64, "a quote": "'\"" })),
-        origin: Origin::new(Some([127, 0, 0, 1].into()), Some("curl"), Some("r1"), "n1"),
+        origin: Origin::new(Some("127.0.0.1".to_owned()), Some("curl"), Some("r1"), "n1"),
     }
 }
 

@@ -5,7 +5,6 @@
 //! that people wrote. Its record before and after the act is masked and bounded here, so that no caller can forget that.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -216,8 +215,7 @@ impl AuditObject {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Origin {
     /// Address of the client.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
-    pub address: Option<IpAddr>,
+    pub address: Option<String>,
     /// User agent of the client.
     pub agent: Option<String>,
     /// Id of the request.
@@ -228,7 +226,7 @@ pub struct Origin {
 
 impl Origin {
     /// Makes an origin of what a client says of itself, cut to what is kept.
-    pub fn new(address: Option<IpAddr>, agent: Option<&str>, request: Option<&str>, node: impl Into<String>) -> Self {
+    pub fn new(address: Option<String>, agent: Option<&str>, request: Option<&str>, node: impl Into<String>) -> Self {
         let agent = agent.map(|text| cut(text, AGENT_MAX_BYTES));
         Self { address, agent, request: request.map(|text| cut(text, REQUEST_MAX_BYTES)), node: node.into() }
     }

@@ -112,6 +112,10 @@ impl Work for Task<'_> {
     async fn commit(mut self) -> Result<(), Fault> {
         Ok(self.0.commit().await?)
     }
+
+    async fn give_up(mut self) {
+        self.0.roll_back().await;
+    }
 }
 
 impl Reads for Readers {

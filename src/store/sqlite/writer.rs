@@ -106,7 +106,8 @@ impl Writer {
         }
     }
 
-    async fn roll_back(&mut self) {
+    /// Rolls the open transaction back. Left open, it would keep new connections from the file until the next write.
+    pub(super) async fn roll_back(&mut self) {
         self.in_doubt = false;
         let Some(connection) = &mut self.connection else { return };
         let sound = match connection.execute("ROLLBACK").await {
