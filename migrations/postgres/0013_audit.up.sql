@@ -47,3 +47,16 @@ CREATE TABLE audit_checkpoint (
     signer  TEXT
 );
 INSERT INTO audit_checkpoint (id, number, hash, entries, at) VALUES (1, 0, repeat('0', 64), 0, 0);
+
+-- Binds every role but the owner, once `botfleet migrate grant` gave it rights: nothing younger than 364 days is deleted.
+ALTER TABLE audit_entry ENABLE ROW LEVEL SECURITY;
+CREATE POLICY audit_entry_read ON audit_entry FOR SELECT USING (true);
+CREATE POLICY audit_entry_add ON audit_entry FOR INSERT WITH CHECK (true);
+CREATE POLICY audit_entry_seal ON audit_entry FOR UPDATE USING (true);
+CREATE POLICY audit_entry_old ON audit_entry FOR DELETE
+    USING (at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 31449600000);
+ALTER TABLE audit_block ENABLE ROW LEVEL SECURITY;
+CREATE POLICY audit_block_read ON audit_block FOR SELECT USING (true);
+CREATE POLICY audit_block_add ON audit_block FOR INSERT WITH CHECK (true);
+CREATE POLICY audit_block_old ON audit_block FOR DELETE
+    USING (at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 31449600000);

@@ -120,7 +120,7 @@ fn shown(line: &AuditLine) -> String {
         Phase::Outcome { result, .. } => format!(" ends: {result:?}").to_lowercase(),
     };
     let named = object.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    let from = origin.address.map(|address| format!(" from {address}")).unwrap_or_default();
+    let from = origin.address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default();
     let place = &line.place;
     format!(
         "{place:<10} {}  {:<12} {}{phase} {}{named}{from} on {}",
