@@ -2,8 +2,8 @@
 
 use super::route::Route;
 use super::{
-    account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style,
-    user_access, users,
+    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session,
+    style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -34,6 +34,10 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();
+    visitor.visit::<audit::List>();
+    visitor.visit::<audit::Head>();
+    visitor.visit::<audit::Verify>();
+    visitor.visit::<audit::Export>();
     visitor.visit::<session::Open>();
     visitor.visit::<session::Get>();
     visitor.visit::<session::End>();

@@ -1,9 +1,11 @@
 //! One's own account: sessions, password and second factor. Layer `operate`. Keeps I12.
 
+use botfleet_actors::domain::audit::{Act, AuditEntry, AuditObject, ObjectKind};
 use botfleet_actors::domain::operators::{Operator, OperatorSession};
 use data_encoding::BASE32_NOPAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::access::{code, password};
 use super::failure::{Code, Failure};
@@ -11,7 +13,7 @@ use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{OwnAccount, OwnSession, Permission};
 use super::sign_in::sealed_for;
-use super::users::settled;
+use super::users::{of_user, settled};
 
 /// The seed of a second factor that is not in use yet.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Operations {
     /// `UnknownSession`; `Conflict` for the local socket.
     pub async fn end_own_session(&self, by: &Granted<OwnSession>, handle: &str) -> Result<(), Failure> {
         let own = self.own_account(by).await?;
-        self.end_session_of(&own, handle).await
+        self.end_session_of(by, &own, handle).await
     }
 
     /// Gives the caller's account another password, and ends its sessions.
@@ -62,7 +64,8 @@ impl Operations {
         let own = self.own_account(by).await?;
         password::check_new(&new, &own.name)?;
         let hash = self.access.hasher.hash(by.principal().context().network(), new).await?;
-        self.change(&Operator { password: Some(hash), ..own }, true).await
+        let entry = self.entry(by, Act::ChangePassword, of_user(&own))?;
+        self.change(&Operator { password: Some(hash), ..own }, true, &entry).await
     }
 
     /// Makes the seed of a second factor; nothing is stored before the first code is sent with it.
@@ -103,20 +106,33 @@ impl Operations {
         let codes = code::recovery()?;
         let hashes: Vec<String> = codes.iter().map(|code| code::recovery_hash(code)).collect();
         let id = own.id;
-        self.change(&Operator { seed: Some(sealed), ..own }, false).await?;
+        let entry = self.entry(by, Act::EnrolSecondFactor, of_user(&own))?;
+        self.change(&Operator { seed: Some(sealed), ..own }, false, &entry).await?;
         self.access.store.set_recovery(id, &hashes).await?;
         Ok(codes)
     }
 
     /// Stores a changed account.
-    pub(super) async fn change(&self, operator: &Operator, end_sessions: bool) -> Result<(), Failure> {
-        let change = self.access.store.change_operator(operator, end_sessions).await?;
+    pub(super) async fn change(
+        &self,
+        operator: &Operator,
+        end_sessions: bool,
+        entry: &AuditEntry,
+    ) -> Result<(), Failure> {
+        let change = self.access.store.change_operator(operator, end_sessions, entry).await?;
         self.access.known.forget();
         settled(change)
     }
 
-    pub(super) async fn end_session_of(&self, owner: &Operator, handle: &str) -> Result<(), Failure> {
-        let ended = self.access.store.end_session(owner.id, handle).await?;
+    pub(super) async fn end_session_of<P: Permission>(
+        &self,
+        by: &Granted<P>,
+        owner: &Operator,
+        handle: &str,
+    ) -> Result<(), Failure> {
+        let entry = self.entry(by, Act::EndSession, AuditObject::new(ObjectKind::Session, handle))?;
+        let entry = entry.with_after(json!({ "user": owner.name }));
+        let ended = self.access.store.end_session(owner.id, handle, &entry).await?;
         self.access.known.forget();
         let unknown = || Failure::new(Code::UnknownSession, format!("{} has no session {handle:?}", owner.name));
         ended.then_some(()).ok_or_else(unknown)

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use botfleet_actors::domain::audit::Origin;
 use botfleet_actors::domain::time::Timestamp;
 use ipnet::IpNet;
 
@@ -24,6 +25,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Returns the origin of an entry; the audit adds the node.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::new(self.address.map(|address| address.to_string()), self.agent.as_deref(), self.request.as_deref(), "")
+    }
+
     /// Returns the network of the caller, which counts as one caller: an IPv4 address, or a /64 of IPv6.
     pub fn network(&self) -> Option<IpNet> {
         self.address.and_then(network_of)

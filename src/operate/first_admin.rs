@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use botfleet_actors::domain::audit::{Act, AuditEntry, AuditPrincipal, Origin, PrincipalKind};
 use botfleet_actors::domain::operators::{Grants, Operator, Profile, Reach, Role};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::operators::Change;
@@ -17,7 +18,7 @@ use super::access::{password, token};
 use super::context::Context;
 use super::failure::{Code, Failure};
 use super::operations::Operations;
-use super::users::{checked_name, new_id, settled};
+use super::users::{checked_name, new_id, of_user, settled};
 
 /// Time for which a link is taken, in milliseconds.
 const LINK_FOR_MS: i64 = 30 * 60 * 1000;
@@ -69,8 +70,9 @@ impl Operations {
         password::check_new(&password, &name)?;
         let hash = self.access.hasher.hash(context.network(), password).await?;
         let claim = token::hash(token.expose_secret());
-        let change =
-            self.access.store.add_first_admin(&admin(name, hash, context.at)?, Some(&claim), context.at).await?;
+        let operator = admin(name, hash, context.at)?;
+        let entry = self.first_entry(&operator, PrincipalKind::Stranger, context.origin())?;
+        let change = self.access.store.add_first_admin(&operator, Some(&claim), context.at, &entry).await?;
         self.access.known.forget();
         if change == Change::Stale { Err(over()) } else { settled(change) }
     }
@@ -86,8 +88,14 @@ impl Operations {
         let FirstAdmin { name, password_hash } =
             read(file).with_context(|| format!("server.first_admin: {}", file.display()))?;
         let operator = admin(checked_name(&name)?, password_hash, self.now())?;
-        let change = self.access.store.add_first_admin(&operator, None, self.now()).await?;
+        let entry = self.first_entry(&operator, PrincipalKind::System, Origin::default())?;
+        let change = self.access.store.add_first_admin(&operator, None, self.now(), &entry).await?;
         Ok(change == Change::Done)
+    }
+
+    fn first_entry(&self, admin: &Operator, kind: PrincipalKind, origin: Origin) -> Result<AuditEntry, Failure> {
+        let principal = AuditPrincipal { kind, id: None, name: admin.name.clone() };
+        Ok(self.fleet.audit.entry(Act::ClaimFirstAdmin, principal, of_user(admin), origin)?)
     }
 }
 

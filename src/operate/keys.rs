@@ -1,9 +1,11 @@
 //! API keys of accounts. Layer `operate`. Keeps I12.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::operators::{Operator, OperatorKey};
 use botfleet_actors::domain::time::Timestamp;
 use ipnet::IpNet;
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::access::token;
 use super::failure::{Code, Failure};
@@ -104,7 +106,8 @@ impl Operations {
         let new = token::key_of(id)?;
         let now = by.principal().context().at.as_millis();
         let old_until = Timestamp::from_millis(now + overlap_ms.clamp(0, OVERLAP_MAX_MS));
-        let rotated = self.access.store.rotate_key(own.id, id, &new.hash, old_until).await?;
+        let entry = self.entry(by, Act::RotateKey, AuditObject::new(ObjectKind::Key, id))?;
+        let rotated = self.access.store.rotate_key(own.id, id, &new.hash, old_until, &entry).await?;
         self.access.known.forget();
         if !rotated {
             return Err(unknown());
@@ -118,7 +121,7 @@ impl Operations {
     /// `UnknownKey`; `Conflict` for the local socket.
     pub async fn end_own_key(&self, by: &Granted<OwnAccount>, id: &str) -> Result<(), Failure> {
         let own = self.own_account(by).await?;
-        self.end_key(&own, id).await
+        self.end_key(by, &own, id).await
     }
 
     /// Ends a key of an account.
@@ -128,11 +131,13 @@ impl Operations {
     pub async fn end_key_of(&self, by: &Granted<ChangeUsers>, name: &str, id: &str) -> Result<(), Failure> {
         by.everything()?;
         let owner = self.account_of(name).await?;
-        self.end_key(&owner, id).await
+        self.end_key(by, &owner, id).await
     }
 
-    async fn end_key(&self, owner: &Operator, id: &str) -> Result<(), Failure> {
-        let ended = self.access.store.remove_key(owner.id, id).await?;
+    async fn end_key<P: Permission>(&self, by: &Granted<P>, owner: &Operator, id: &str) -> Result<(), Failure> {
+        let entry = self.entry(by, Act::EndKey, AuditObject::new(ObjectKind::Key, id))?;
+        let entry = entry.with_after(json!({ "user": owner.name }));
+        let ended = self.access.store.remove_key(owner.id, id, &entry).await?;
         self.access.known.forget();
         let unknown = || Failure::new(Code::UnknownKey, format!("{} has no key {id:?}", owner.name));
         ended.then_some(()).ok_or_else(unknown)
@@ -177,7 +182,17 @@ impl Operations {
             old_secret: None,
             old_until: None,
         };
-        settled(self.access.store.add_key(&key).await?)?;
+        let entry = self.entry(by, Act::AddKey, AuditObject::new(ObjectKind::Key, &key.id))?;
+        let entry = entry.with_after(json!({
+            "user": owner.name,
+            "name": key.name,
+            "role": key.grants.role,
+            "reach": key.grants.reach,
+            "reads_texts": key.grants.reads_texts,
+            "networks": key.networks,
+            "days": wish.days,
+        }));
+        settled(self.access.store.add_key(&key, &entry).await?)?;
         Ok(MadeKey { key, secret: new.key })
     }
 }

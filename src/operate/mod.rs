@@ -6,16 +6,18 @@
 //! | file | holds |
 //! |---|---|
 //! | `principal` | the principal: who asks, with role, reach and the circumstances of the request |
-//! | `context` | the circumstances of a request |
 //! | `access` | the ways to prove who asks |
 //! | `permission` | the permissions as types, and the least role of each |
 //! | `grant` | a principal's permission, as proof that it was granted |
 //! | `failure` | why something was not done, by what the caller does about it |
+//! | `context` | the circumstances of a request |
+//! | `audit` | entries of operations, and the reading of them |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
 pub mod access;
 pub mod account;
+pub mod audit;
 mod bots;
 pub mod chats;
 mod cluster;

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::operators::{Operator, OperatorId, OperatorSession, Role};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::metrics;
@@ -18,6 +19,7 @@ use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{OwnSession, SignIn};
 use super::principal::Proof;
+use super::users::of_user;
 
 /// The proof of somebody who signs in.
 #[derive(Clone, Debug)]
@@ -70,7 +72,8 @@ impl Operations {
             address: context.address.map(|address| address.to_string()),
             agent: context.agent.clone(),
         };
-        self.access.store.open_session(&session).await?;
+        let entry = self.entry(by, Act::SignIn, of_user(&owner))?;
+        self.access.store.open_session(&session, &entry).await?;
         told("ok");
         let ends_at = Timestamp::from_millis(context.at.as_millis() + LASTS_MS);
         Ok(Opened { name: owner.name, role: owner.grants.role, token, ends_at })
@@ -85,7 +88,8 @@ impl Operations {
         let (Some(account), Proof::Session { handle, .. }) = (identity.account, &identity.proof) else {
             return Err(no_session());
         };
-        self.access.store.end_session(account, handle).await?;
+        let entry = self.entry(by, Act::EndSession, AuditObject::new(ObjectKind::Session, handle))?;
+        self.access.store.end_session(account, handle, &entry).await?;
         self.access.known.forget();
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Accounts, as admins see and change them. Layer `operate`. Keeps I12.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::operators::{
     Grants, NAME_MAX, Operator, OperatorId, OperatorSession, Profile, Reach, Role,
 };
 use botfleet_actors::ports::operators::Change;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
 use super::access::password;
 use super::failure::{Code, Failure};
@@ -117,7 +119,8 @@ impl Operations {
             created_at: by.principal().context().at,
             version: 1,
         };
-        let change = self.access.store.add_operator(&operator).await?;
+        let entry = self.entry(by, Act::AddUser, of_user(&operator))?.with_after(told(&operator));
+        let change = self.access.store.add_operator(&operator, &entry).await?;
         self.access.known.forget();
         settled(change)?;
         Ok(operator)
@@ -139,6 +142,7 @@ impl Operations {
         if user.version != version {
             return settled(Change::Stale).map(|()| user);
         }
+        let before = told(&user);
         let own = by.principal().identity().account == Some(user.id);
         if own && (change.grants.is_some() || change.disabled == Some(true)) {
             return Err(Failure::new(Code::Forbidden, "nobody changes their own permissions; ask another admin"));
@@ -162,7 +166,9 @@ impl Operations {
             password::check_new(&new, &user.name)?;
             user.password = Some(self.access.hasher.hash(by.principal().context().network(), new).await?);
         }
-        self.change(&user, ends_sessions).await?;
+        let mut entry = self.entry(by, Act::ChangeUser, of_user(&user))?.with_after(told(&user));
+        entry.set_before(before);
+        self.change(&user, ends_sessions, &entry).await?;
         Ok(Operator { version: version + 1, ..user })
     }
 
@@ -173,7 +179,9 @@ impl Operations {
     pub async fn remove_user(&self, by: &Granted<ChangeUsers>, name: &str, version: i64) -> Result<(), Failure> {
         by.everything()?;
         let user = self.account_of(name).await?;
-        let change = self.access.store.remove_operator(user.id, version).await?;
+        let mut entry = self.entry(by, Act::RemoveUser, of_user(&user))?;
+        entry.set_before(told(&user));
+        let change = self.access.store.remove_operator(user.id, version, &entry).await?;
         self.access.known.forget();
         settled(change)
     }
@@ -185,7 +193,7 @@ impl Operations {
     pub async fn end_session(&self, by: &Granted<ChangeUsers>, name: &str, handle: &str) -> Result<(), Failure> {
         by.everything()?;
         let owner = self.account_of(name).await?;
-        self.end_session_of(&owner, handle).await
+        self.end_session_of(by, &owner, handle).await
     }
 
     /// Returns the account of that name.
@@ -217,6 +225,23 @@ impl Operations {
         let chat = |id| self.fleet.name_of_chat(id).unwrap_or_else(|| format!("#{}", id.0));
         Some(Names { bots: bots.iter().copied().map(bot).collect(), chats: chats.iter().copied().map(chat).collect() })
     }
+}
+
+/// Names an account in the audit.
+pub(super) fn of_user(user: &Operator) -> AuditObject {
+    AuditObject::new(ObjectKind::User, &user.name)
+}
+
+/// Tells the state of an account in the audit: no secret, and whether there is one.
+fn told(user: &Operator) -> Value {
+    json!({
+        "role": user.grants.role,
+        "reach": user.grants.reach,
+        "reads_texts": user.grants.reads_texts,
+        "signs_in": user.password.is_some(),
+        "second_factor": user.seed.is_some(),
+        "disabled": user.disabled_at.is_some(),
+    })
 }
 
 /// Returns the failure of a change that was not stored.

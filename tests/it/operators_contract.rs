@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use botfleet::store::settings::StoreSettings;
 use botfleet::store::sqlite::SqliteStore;
+use botfleet_actors::domain::audit::{
+    Act, AuditEntry, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, Phase, PrincipalKind,
+};
 use botfleet_actors::domain::operators::{
     Grants, KEYS_MAX, Operator, OperatorId, OperatorKey, OperatorSession, Profile, Reach, Role,
 };
@@ -14,6 +18,21 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::operators::{CODES_A_MINUTE, Change, Operators};
 
 use super::postgres::{database, store};
+
+fn entry() -> AuditEntry {
+    static ID: AtomicU64 = AtomicU64::new(1);
+    AuditEntry {
+        id: AuditId(u128::from(ID.fetch_add(1, Ordering::Relaxed))),
+        at: NOW,
+        act: Act::ChangeUser,
+        phase: Phase::Act,
+        principal: AuditPrincipal { kind: PrincipalKind::Local, id: None, name: "local".to_owned() },
+        object: AuditObject::new(ObjectKind::User, "ada"),
+        before: None,
+        after: None,
+        origin: Origin::default(),
+    }
+}
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -107,18 +126,18 @@ async fn an_account_is_stored_changed_and_removed(store: Arc<dyn Operators>) {
     let within = Reach::Within { bots: [botfleet_actors::domain::ids::BotId(3)].into(), chats: [].into() };
     let mut bela = operator(8, "bela", Role::Operator);
     bela.grants.reach = within;
-    assert_eq!(store.add_operator(&bela).await, Ok(Change::Done));
-    assert_eq!(store.add_operator(&ada).await, Ok(Change::Done));
-    assert_eq!(store.add_operator(&operator(9, "ada", Role::Viewer)).await, Ok(Change::NameTaken));
+    assert_eq!(store.add_operator(&bela, &entry()).await, Ok(Change::Done));
+    assert_eq!(store.add_operator(&ada, &entry()).await, Ok(Change::Done));
+    assert_eq!(store.add_operator(&operator(9, "ada", Role::Viewer), &entry()).await, Ok(Change::NameTaken));
     assert_eq!(store.operators().await.unwrap(), [ada.clone(), bela.clone()]);
     assert_eq!(store.operator_named("bela").await.unwrap(), Some(bela.clone()));
     assert_eq!(store.operator_named("nobody").await.unwrap(), None);
     let changed = Operator { disabled_at: Some(NOW), seed: Some("s1.x".to_owned()), ..bela };
-    assert_eq!(store.change_operator(&changed, false).await, Ok(Change::Done));
-    assert_eq!(store.change_operator(&changed, false).await, Ok(Change::Stale), "the version is another now");
+    assert_eq!(store.change_operator(&changed, false, &entry()).await, Ok(Change::Done));
+    assert_eq!(store.change_operator(&changed, false, &entry()).await, Ok(Change::Stale), "the version is another now");
     assert_eq!(store.operator_named("bela").await.unwrap(), Some(Operator { version: 2, ..changed }));
-    assert_eq!(store.remove_operator(OperatorId(8), 1).await, Ok(Change::Stale));
-    assert_eq!(store.remove_operator(OperatorId(8), 2).await, Ok(Change::Done));
+    assert_eq!(store.remove_operator(OperatorId(8), 1, &entry()).await, Ok(Change::Stale));
+    assert_eq!(store.remove_operator(OperatorId(8), 2, &entry()).await, Ok(Change::Done));
     assert_eq!(store.operators().await.unwrap(), [ada]);
 }
 
@@ -126,20 +145,22 @@ async fn the_last_admin_stays(store: Arc<dyn Operators>) {
     let (ada, bela) = (operator(7, "ada", Role::Admin), operator(8, "bela", Role::Admin));
     assert!(!store.has_admin().await.unwrap());
     for admin in [&ada, &bela] {
-        store.add_operator(admin).await.unwrap();
+        store.add_operator(admin, &entry()).await.unwrap();
     }
     assert!(store.has_admin().await.unwrap());
     // Each takes the other's role away at the same moment.
     let demoted = |admin: &Operator| Operator { grants: grants(Role::Viewer), ..admin.clone() };
     let (one, other) = (demoted(&ada), demoted(&bela));
-    let (first, second) = tokio::join!(store.change_operator(&one, false), store.change_operator(&other, false));
+    let (an, more) = (entry(), entry());
+    let (first, second) =
+        tokio::join!(store.change_operator(&one, false, &an), store.change_operator(&other, false, &more));
     let mut both = [first.unwrap(), second.unwrap()];
     both.sort_by_key(|change| *change == Change::LastAdmin);
     assert_eq!(both, [Change::Done, Change::LastAdmin]);
     let left = store.operators().await.unwrap().into_iter().find(Operator::is_working_admin).unwrap();
-    assert_eq!(store.remove_operator(left.id, left.version).await, Ok(Change::LastAdmin));
+    assert_eq!(store.remove_operator(left.id, left.version, &entry()).await, Ok(Change::LastAdmin));
     let disabled = Operator { disabled_at: Some(NOW), ..left };
-    assert_eq!(store.change_operator(&disabled, false).await, Ok(Change::LastAdmin));
+    assert_eq!(store.change_operator(&disabled, false, &entry()).await, Ok(Change::LastAdmin));
     assert!(store.has_admin().await.unwrap());
 }
 
@@ -148,15 +169,22 @@ async fn the_first_admin_is_one(store: Arc<dyn Operators>) {
     assert_eq!(store.offer_first_admin("old", until).await, Ok(Change::Done));
     assert_eq!(store.offer_first_admin("claim", until).await, Ok(Change::Done));
     let (ada, bela) = (operator(7, "ada", Role::Admin), operator(8, "bela", Role::Admin));
-    assert_eq!(store.add_first_admin(&ada, Some("old"), NOW).await, Ok(Change::Stale), "a newer link is there");
-    assert_eq!(store.add_first_admin(&ada, Some("claim"), until).await, Ok(Change::Stale), "too late");
-    let (first, second) =
-        tokio::join!(store.add_first_admin(&ada, Some("claim"), NOW), store.add_first_admin(&bela, Some("claim"), NOW));
+    assert_eq!(
+        store.add_first_admin(&ada, Some("old"), NOW, &entry()).await,
+        Ok(Change::Stale),
+        "a newer link is there"
+    );
+    assert_eq!(store.add_first_admin(&ada, Some("claim"), until, &entry()).await, Ok(Change::Stale), "too late");
+    let (one, other) = (entry(), entry());
+    let (first, second) = tokio::join!(
+        store.add_first_admin(&ada, Some("claim"), NOW, &one),
+        store.add_first_admin(&bela, Some("claim"), NOW, &other)
+    );
     let mut both = [first.unwrap(), second.unwrap()];
     both.sort_by_key(|change| *change == Change::Stale);
     assert_eq!(both, [Change::Done, Change::Stale]);
     assert_eq!(store.offer_first_admin("later", until).await, Ok(Change::Stale));
-    assert_eq!(store.add_first_admin(&operator(9, "c", Role::Admin), None, NOW).await, Ok(Change::Stale));
+    assert_eq!(store.add_first_admin(&operator(9, "c", Role::Admin), None, NOW, &entry()).await, Ok(Change::Stale));
     assert_eq!(store.operators().await.unwrap().len(), 1);
 }
 
@@ -168,28 +196,28 @@ async fn a_change_is_seen_by_its_number(store: Arc<dyn Operators>) {
         assert!(number > last, "{what} is not seen");
         last = number;
     };
-    store.add_operator(&ada).await.unwrap();
+    store.add_operator(&ada, &entry()).await.unwrap();
     rises("a new account").await;
-    store.change_operator(&ada, true).await.unwrap();
+    store.change_operator(&ada, true, &entry()).await.unwrap();
     rises("a change").await;
     ada.version = 2;
-    store.open_session(&session("s", 7, 0)).await.unwrap();
+    store.open_session(&session("s", 7, 0), &entry()).await.unwrap();
     rises("a session, which may end older ones").await;
     store.confirm_session("s", NOW).await.unwrap();
     rises("a confirmation").await;
-    assert!(store.end_session(ada.id, "handle s").await.unwrap());
+    assert!(store.end_session(ada.id, "handle s", &entry()).await.unwrap());
     rises("the end of a session").await;
-    store.add_key(&key("k", 7)).await.unwrap();
-    store.rotate_key(ada.id, "k", "two", NOW).await.unwrap();
+    store.add_key(&key("k", 7), &entry()).await.unwrap();
+    store.rotate_key(ada.id, "k", "two", NOW, &entry()).await.unwrap();
     rises("another secret").await;
-    store.remove_key(ada.id, "k").await.unwrap();
+    store.remove_key(ada.id, "k", &entry()).await.unwrap();
     rises("the end of a key").await;
-    store.add_operator(&operator(8, "bela", Role::Admin)).await.unwrap();
-    store.remove_operator(ada.id, 2).await.unwrap();
+    store.add_operator(&operator(8, "bela", Role::Admin), &entry()).await.unwrap();
+    store.remove_operator(ada.id, 2, &entry()).await.unwrap();
     rises("the end of an account").await;
     let before = store.operators_number().await.unwrap();
-    store.add_operator(&operator(8, "bela", Role::Admin)).await.unwrap();
-    assert!(!store.end_session(ada.id, "none").await.unwrap());
+    store.add_operator(&operator(8, "bela", Role::Admin), &entry()).await.unwrap();
+    assert!(!store.end_session(ada.id, "none", &entry()).await.unwrap());
     assert_eq!(store.operators_number().await.unwrap(), before, "nothing changed");
 }
 
@@ -199,7 +227,7 @@ fn present_step() -> i64 {
 
 async fn a_code_is_used_once(store: Arc<dyn Operators>) {
     let ada = operator(7, "ada", Role::Admin);
-    store.add_operator(&ada).await.unwrap();
+    store.add_operator(&ada, &entry()).await.unwrap();
     let step = present_step();
     let (first, second) = tokio::join!(store.use_code(ada.id, step), store.use_code(ada.id, step));
     assert!(first.unwrap() ^ second.unwrap(), "one of two at once wins");
@@ -221,11 +249,11 @@ async fn a_code_is_used_once(store: Arc<dyn Operators>) {
 async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
     let (ada, bela) = (operator(7, "ada", Role::Admin), operator(8, "bela", Role::Viewer));
     for account in [&ada, &bela] {
-        store.add_operator(account).await.unwrap();
+        store.add_operator(account, &entry()).await.unwrap();
     }
     let (one, two) = (session("1", 8, 0), session("2", 8, 1));
     for open in [&one, &two] {
-        store.open_session(open).await.unwrap();
+        store.open_session(open, &entry()).await.unwrap();
     }
     assert_eq!(store.sessions(bela.id).await.unwrap(), [two.clone(), one.clone()]);
     assert_eq!(store.session("1").await.unwrap(), Some((one, bela.clone())));
@@ -233,22 +261,22 @@ async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
     store.see_session("1", seen).await.unwrap();
     store.see_session("1", NOW).await.unwrap();
     assert_eq!(store.session("1").await.unwrap().unwrap().0.seen_at, seen, "never earlier");
-    assert!(!store.end_session(ada.id, "handle 1").await.unwrap(), "it is another's");
-    assert!(store.end_session(bela.id, "handle 1").await.unwrap());
+    assert!(!store.end_session(ada.id, "handle 1", &entry()).await.unwrap(), "it is another's");
+    assert!(store.end_session(bela.id, "handle 1", &entry()).await.unwrap());
     assert_eq!(store.session("1").await.unwrap(), None);
-    store.change_operator(&bela, true).await.unwrap();
+    store.change_operator(&bela, true, &entry()).await.unwrap();
     assert_eq!(store.session("2").await.unwrap(), None);
-    store.open_session(&session("3", 8, 2)).await.unwrap();
-    store.add_key(&key("k", 8)).await.unwrap();
-    store.remove_operator(bela.id, 2).await.unwrap();
+    store.open_session(&session("3", 8, 2), &entry()).await.unwrap();
+    store.add_key(&key("k", 8), &entry()).await.unwrap();
+    store.remove_operator(bela.id, 2, &entry()).await.unwrap();
     assert_eq!((store.session("3").await.unwrap(), store.key("k").await.unwrap()), (None, None));
     assert!(store.keys(bela.id).await.unwrap().is_empty());
 }
 
 async fn a_new_session_ends_the_oldest_of_too_many(store: Arc<dyn Operators>) {
-    store.add_operator(&operator(7, "ada", Role::Admin)).await.unwrap();
+    store.add_operator(&operator(7, "ada", Role::Admin), &entry()).await.unwrap();
     for number in 0..=KEYS_MAX {
-        store.open_session(&session(&number.to_string(), 7, number as i64)).await.unwrap();
+        store.open_session(&session(&number.to_string(), 7, number as i64), &entry()).await.unwrap();
     }
     assert_eq!(store.sessions(OperatorId(7)).await.unwrap().len(), KEYS_MAX);
     assert!(store.session("0").await.unwrap().is_none() && store.session("1").await.unwrap().is_some());
@@ -256,11 +284,11 @@ async fn a_new_session_ends_the_oldest_of_too_many(store: Arc<dyn Operators>) {
 
 async fn keys_are_rotated_and_end(store: Arc<dyn Operators>) {
     let ada = operator(7, "ada", Role::Admin);
-    store.add_operator(&ada).await.unwrap();
-    assert_eq!(store.add_key(&key("k", 7)).await, Ok(Change::Done));
+    store.add_operator(&ada, &entry()).await.unwrap();
+    assert_eq!(store.add_key(&key("k", 7), &entry()).await, Ok(Change::Done));
     assert_eq!(store.key("k").await.unwrap(), Some((key("k", 7), ada.clone())));
-    assert!(store.rotate_key(ada.id, "k", "two", NOW).await.unwrap());
-    assert!(!store.rotate_key(OperatorId(8), "k", "three", NOW).await.unwrap());
+    assert!(store.rotate_key(ada.id, "k", "two", NOW, &entry()).await.unwrap());
+    assert!(!store.rotate_key(OperatorId(8), "k", "three", NOW, &entry()).await.unwrap());
     store.see_key("k", NOW).await.unwrap();
     let rotated = OperatorKey {
         secret: "two".to_owned(),
@@ -271,21 +299,24 @@ async fn keys_are_rotated_and_end(store: Arc<dyn Operators>) {
     };
     assert_eq!(store.keys(ada.id).await.unwrap(), [rotated]);
     for number in 1..KEYS_MAX {
-        assert_eq!(store.add_key(&key(&number.to_string(), 7)).await, Ok(Change::Done));
+        assert_eq!(store.add_key(&key(&number.to_string(), 7), &entry()).await, Ok(Change::Done));
     }
-    assert_eq!(store.add_key(&key("more", 7)).await, Ok(Change::Full));
-    assert!(store.remove_key(ada.id, "k").await.unwrap() && !store.remove_key(ada.id, "k").await.unwrap());
+    assert_eq!(store.add_key(&key("more", 7), &entry()).await, Ok(Change::Full));
+    assert!(
+        store.remove_key(ada.id, "k", &entry()).await.unwrap()
+            && !store.remove_key(ada.id, "k", &entry()).await.unwrap()
+    );
 }
 
 async fn what_is_over_goes(store: Arc<dyn Operators>) {
-    store.add_operator(&operator(7, "ada", Role::Admin)).await.unwrap();
+    store.add_operator(&operator(7, "ada", Role::Admin), &entry()).await.unwrap();
     for (id, at) in [("old", 0), ("idle", 500), ("open", 500)] {
-        store.open_session(&session(id, 7, at)).await.unwrap();
+        store.open_session(&session(id, 7, at), &entry()).await.unwrap();
     }
     let at = |ms: i64| Timestamp::from_millis(NOW.as_millis() + ms);
     store.see_session("open", at(900)).await.unwrap();
     store.see_session("old", at(900)).await.unwrap();
-    store.add_key(&key("k", 7)).await.unwrap();
+    store.add_key(&key("k", 7), &entry()).await.unwrap();
     assert_eq!(store.prune_operators(at(100), at(800), at(1000)).await.unwrap(), 2);
     assert!(store.session("open").await.unwrap().is_some() && store.key("k").await.unwrap().is_some());
     assert_eq!(store.prune_operators(at(100), at(800), at(1001)).await.unwrap(), 1);

@@ -1,6 +1,6 @@
 //! The port to the accounts of the people who operate the fleet. Layer `ports`. Keeps I12.
 //!
-//! Every change gives the accounts their next number, by which other nodes see within half a second that what they know is
+//! Whoever changes something brings the entry of the audit, which is stored in the same transaction. Every change gives the accounts their next number, by which other nodes see within half a second that what they know is
 //! old. Changes run one at a time.
 
 use super::declare::port;
@@ -9,6 +9,7 @@ use super::store::StoreError;
 // Adapters import no type of a method: the code that the list of methods makes finds them all here.
 #[doc(hidden)]
 pub use crate::domain::{
+    audit::AuditEntry,
     operators::{Operator, OperatorId, OperatorKey, OperatorSession},
     time::Timestamp,
 };
@@ -51,16 +52,16 @@ port! {
         async fn has_admin(&self) -> Result<bool, StoreError>;
 
         /// Stores a new account.
-        async fn add_operator(&self, operator: &Operator) -> Result<Change, StoreError>;
+        async fn add_operator(&self, operator: &Operator, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Stores an account as the first admin, while there is none.
-        async fn add_first_admin(&self, operator: &Operator, claim: Option<&str>, now: Timestamp) -> Result<Change, StoreError>;
+        async fn add_first_admin(&self, operator: &Operator, claim: Option<&str>, now: Timestamp, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Stores the changed account, whose version is still the one it carries, and ends its sessions on wish.
-        async fn change_operator(&self, operator: &Operator, end_sessions: bool) -> Result<Change, StoreError>;
+        async fn change_operator(&self, operator: &Operator, end_sessions: bool, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Removes the account with its sessions and keys, if it has this version.
-        async fn remove_operator(&self, operator: OperatorId, version: i64) -> Result<Change, StoreError>;
+        async fn remove_operator(&self, operator: OperatorId, version: i64, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Stores the hash of a one-time link for the first admin, in place of an older one, while there is no admin.
         async fn offer_first_admin(&self, claim: &str, until: Timestamp) -> Result<Change, StoreError>;
@@ -79,7 +80,7 @@ port! {
         async fn set_recovery(&self, operator: OperatorId, hashes: &[String]) -> Result<(), StoreError>;
 
         /// Stores a new session; the account's oldest ones end when there are too many.
-        async fn open_session(&self, session: &OperatorSession) -> Result<(), StoreError>;
+        async fn open_session(&self, session: &OperatorSession, entry: &AuditEntry) -> Result<(), StoreError>;
 
         /// Returns a session with its account.
         async fn session(&self, id: &str) -> Result<Option<(OperatorSession, Operator)>, StoreError>;
@@ -94,10 +95,10 @@ port! {
         async fn confirm_session(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
 
         /// Ends a session of an account, by its handle; returns whether it was there.
-        async fn end_session(&self, operator: OperatorId, handle: &str) -> Result<bool, StoreError>;
+        async fn end_session(&self, operator: OperatorId, handle: &str, entry: &AuditEntry) -> Result<bool, StoreError>;
 
         /// Stores a new key.
-        async fn add_key(&self, key: &OperatorKey) -> Result<Change, StoreError>;
+        async fn add_key(&self, key: &OperatorKey, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Returns a key with its owner.
         async fn key(&self, id: &str) -> Result<Option<(OperatorKey, Operator)>, StoreError>;
@@ -106,13 +107,13 @@ port! {
         async fn keys(&self, operator: OperatorId) -> Result<Vec<OperatorKey>, StoreError>;
 
         /// Gives a key of an account another secret; the old one is taken until then. Returns whether the key was there.
-        async fn rotate_key(&self, operator: OperatorId, id: &str, secret: &str, old_until: Timestamp) -> Result<bool, StoreError>;
+        async fn rotate_key(&self, operator: OperatorId, id: &str, secret: &str, old_until: Timestamp, entry: &AuditEntry) -> Result<bool, StoreError>;
 
         /// Notes the last request with a key.
         async fn see_key(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
 
         /// Removes a key of an account; returns whether it was there.
-        async fn remove_key(&self, operator: OperatorId, id: &str) -> Result<bool, StoreError>;
+        async fn remove_key(&self, operator: OperatorId, id: &str, entry: &AuditEntry) -> Result<bool, StoreError>;
 
         /// Removes sessions that began before, or were last seen before, and keys that ended before an instant.
         async fn prune_operators(&self, began: Timestamp, seen: Timestamp, ended: Timestamp) -> Result<u64, StoreError>;

@@ -3,10 +3,12 @@
 //! Every change locks the row of the accounts' number first, so changes run one at a time, and a rule that looks at all
 //! accounts holds.
 
+use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::operators::{KEYS_MAX, OPERATORS_MAX, Operator, OperatorId, OperatorKey, OperatorSession};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::operators::{CODES_A_MINUTE, Change};
 
+use super::audit::write as write_entry;
 use super::text::statements;
 use super::values::{Rows, values};
 use crate::store::engine::{Engine, Run, Work};
@@ -101,9 +103,12 @@ async fn begin<E: Engine>(db: &E) -> Result<E::Task<'_>, Fault> {
     Ok(task)
 }
 
-/// Ends a change that changed something; one that changed nothing leaves no trace.
-async fn end<T: Work>(task: T, changed: bool) -> Result<bool, Fault> {
+/// Ends a change that changed something, with its entry; one that changed nothing leaves no trace.
+async fn end<T: Work>(mut task: T, changed: bool, entry: Option<&AuditEntry>) -> Result<bool, Fault> {
     if changed {
+        if let Some(entry) = entry {
+            write_entry(&mut task, entry).await?;
+        }
         task.commit().await?;
     } else {
         task.give_up().await;
@@ -121,10 +126,11 @@ async fn changed<E: Engine>(
     db: &E,
     sql: &'static super::text::Sql,
     values: Vec<super::values::Value<'_>>,
+    entry: Option<&AuditEntry>,
 ) -> Result<bool, Fault> {
     let mut task = begin(db).await?;
     let rows = task.execute(sql, values).await?;
-    end(task, rows > 0).await
+    end(task, rows > 0, entry).await
 }
 
 pub(crate) async fn has_admin<E: Engine>(db: &E) -> Result<bool, Fault> {
@@ -143,7 +149,7 @@ pub(crate) async fn operators_number<E: Engine>(db: &E) -> Result<i64, Fault> {
     Ok(db.all(&NUMBER, values![]).await?.pop().unwrap_or(0))
 }
 
-pub(crate) async fn add_operator<E: Engine>(db: &E, operator: &Operator) -> Result<Change, Fault> {
+pub(crate) async fn add_operator<E: Engine>(db: &E, operator: &Operator, entry: &AuditEntry) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     if task.fetch::<i64>(&COUNT, values![]).await?.pop().unwrap_or(0) >= OPERATORS_MAX as i64 {
         return refused(task, Change::Full).await;
@@ -151,6 +157,7 @@ pub(crate) async fn add_operator<E: Engine>(db: &E, operator: &Operator) -> Resu
     if task.execute(&ADD, values![Rows::of(E::DATABASE, [Of(operator)])]).await? == 0 {
         return refused(task, Change::NameTaken).await;
     }
+    write_entry(&mut task, entry).await?;
     task.commit().await?;
     Ok(Change::Done)
 }
@@ -160,6 +167,7 @@ pub(crate) async fn add_first_admin<E: Engine>(
     operator: &Operator,
     claim: Option<&str>,
     now: Timestamp,
+    entry: &AuditEntry,
 ) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     if task.fetch::<i64>(&HAS_ADMIN, values![]).await?.pop().unwrap_or(0) > 0 {
@@ -174,6 +182,7 @@ pub(crate) async fn add_first_admin<E: Engine>(
         return refused(task, Change::NameTaken).await;
     }
     task.execute(&NO_OFFER, values![]).await?;
+    write_entry(&mut task, entry).await?;
     task.commit().await?;
     Ok(Change::Done)
 }
@@ -182,6 +191,7 @@ pub(crate) async fn change_operator<E: Engine>(
     db: &E,
     operator: &Operator,
     end_sessions: bool,
+    entry: &AuditEntry,
 ) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     let (last, was_admin) = last_admin(&mut task, operator.id).await?;
@@ -197,6 +207,7 @@ pub(crate) async fn change_operator<E: Engine>(
     if end_sessions {
         task.execute(&END_SESSIONS, values![operator.id]).await?;
     }
+    write_entry(&mut task, entry).await?;
     task.commit().await?;
     Ok(Change::Done)
 }
@@ -208,7 +219,12 @@ async fn last_admin(run: &mut impl Run, operator: OperatorId) -> Result<(bool, b
     Ok((others == 0, stored.is_some_and(|stored| stored.is_working_admin())))
 }
 
-pub(crate) async fn remove_operator<E: Engine>(db: &E, operator: OperatorId, version: i64) -> Result<Change, Fault> {
+pub(crate) async fn remove_operator<E: Engine>(
+    db: &E,
+    operator: OperatorId,
+    version: i64,
+    entry: &AuditEntry,
+) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     if last_admin(&mut task, operator).await? == (true, true) {
         return refused(task, Change::LastAdmin).await;
@@ -219,6 +235,7 @@ pub(crate) async fn remove_operator<E: Engine>(db: &E, operator: OperatorId, ver
     for statement in [&END_SESSIONS, &REMOVE_KEYS, &NO_RECOVERY] {
         task.execute(statement, values![operator]).await?;
     }
+    write_entry(&mut task, entry).await?;
     task.commit().await?;
     Ok(Change::Done)
 }
@@ -253,10 +270,15 @@ pub(crate) async fn set_recovery<E: Engine>(db: &E, operator: OperatorId, hashes
     task.commit().await
 }
 
-pub(crate) async fn open_session<E: Engine>(db: &E, session: &OperatorSession) -> Result<(), Fault> {
+pub(crate) async fn open_session<E: Engine>(
+    db: &E,
+    session: &OperatorSession,
+    entry: &AuditEntry,
+) -> Result<(), Fault> {
     let mut task = begin(db).await?;
     task.execute(&OPEN, values![Rows::of(E::DATABASE, [Of(session)])]).await?;
     task.execute(&OLDEST, values![session.operator, KEYS_MAX]).await?;
+    write_entry(&mut task, entry).await?;
     task.commit().await
 }
 
@@ -277,19 +299,25 @@ pub(crate) async fn see_session<E: Engine>(db: &E, id: &str, at: Timestamp) -> R
 }
 
 pub(crate) async fn confirm_session<E: Engine>(db: &E, id: &str, at: Timestamp) -> Result<(), Fault> {
-    changed(db, &CONFIRM, values![id, at]).await.map(drop)
+    changed(db, &CONFIRM, values![id, at], None).await.map(drop)
 }
 
-pub(crate) async fn end_session<E: Engine>(db: &E, operator: OperatorId, handle: &str) -> Result<bool, Fault> {
-    changed(db, &END_SESSION, values![operator, handle]).await
+pub(crate) async fn end_session<E: Engine>(
+    db: &E,
+    operator: OperatorId,
+    handle: &str,
+    entry: &AuditEntry,
+) -> Result<bool, Fault> {
+    changed(db, &END_SESSION, values![operator, handle], Some(entry)).await
 }
 
-pub(crate) async fn add_key<E: Engine>(db: &E, key: &OperatorKey) -> Result<Change, Fault> {
+pub(crate) async fn add_key<E: Engine>(db: &E, key: &OperatorKey, entry: &AuditEntry) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     if number(&mut task, &KEYS_OF, key.operator).await? >= KEYS_MAX as i64 {
         return refused(task, Change::Full).await;
     }
     task.execute(&ADD_KEY, values![Rows::of(E::DATABASE, [Of(key)])]).await?;
+    write_entry(&mut task, entry).await?;
     task.commit().await?;
     Ok(Change::Done)
 }
@@ -300,16 +328,22 @@ pub(crate) async fn rotate_key<E: Engine>(
     id: &str,
     secret: &str,
     old_until: Timestamp,
+    entry: &AuditEntry,
 ) -> Result<bool, Fault> {
-    changed(db, &ROTATE, values![operator, id, secret, old_until]).await
+    changed(db, &ROTATE, values![operator, id, secret, old_until], Some(entry)).await
 }
 
 pub(crate) async fn see_key<E: Engine>(db: &E, id: &str, at: Timestamp) -> Result<(), Fault> {
     db.once(&SEE_KEY, values![id, at]).await.map(drop)
 }
 
-pub(crate) async fn remove_key<E: Engine>(db: &E, operator: OperatorId, id: &str) -> Result<bool, Fault> {
-    changed(db, &REMOVE_KEY, values![operator, id]).await
+pub(crate) async fn remove_key<E: Engine>(
+    db: &E,
+    operator: OperatorId,
+    id: &str,
+    entry: &AuditEntry,
+) -> Result<bool, Fault> {
+    changed(db, &REMOVE_KEY, values![operator, id], Some(entry)).await
 }
 
 pub(crate) async fn prune_operators<E: Engine>(

@@ -106,7 +106,7 @@ impl Writer {
         }
     }
 
-    /// Takes back what the open transaction wrote.
+    /// Rolls the open transaction back. Left open, it would keep new connections from the file until the next write.
     pub(super) async fn roll_back(&mut self) {
         self.in_doubt = false;
         let Some(connection) = &mut self.connection else { return };
