@@ -185,7 +185,7 @@ pub enum ExportLine {
     /// The head that the export ends with; the first line.
     Head(HeadNow),
     /// An entry.
-    Entry(AuditLine),
+    Entry(Box<AuditLine>),
 }
 
 /// GET /api/v1/audit/export.
@@ -216,7 +216,8 @@ impl Route for Export {
     ) -> Result<Lines<ExportLine>, Failure> {
         let export = operations.export_audit(&by).await?;
         let head = ExportLine::Head(HeadNow { head: AuditHead::to_string(&export.head) });
-        let lines = |page: Vec<SealedEntry>| page.into_iter().map(|entry| ExportLine::Entry(entry.into())).collect();
+        let lines =
+            |page: Vec<SealedEntry>| page.into_iter().map(|entry| ExportLine::Entry(Box::new(entry.into()))).collect();
         let entries = export.entries.map(move |page| page.map(lines));
         Ok(Lines(stream::iter([Ok(vec![head])]).chain(entries).boxed()))
     }

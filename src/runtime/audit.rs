@@ -169,10 +169,10 @@ impl Audit {
         for round in 0_u64.. {
             every.tick().await;
             heard("seal", round, self.seal().await);
-            if round % ROUNDS_A_MINUTE == 0 {
+            if round.is_multiple_of(ROUNDS_A_MINUTE) {
                 heard("close intents", round, self.close_intents().await);
             }
-            if round % ROUNDS_AN_HOUR == 0 {
+            if round.is_multiple_of(ROUNDS_AN_HOUR) {
                 heard("tell the head", round, self.tell_head().await);
                 heard("fold", round, self.fold().await);
             }
@@ -228,7 +228,7 @@ fn heard(what: &str, round: u64, done: Result<(), StoreError>) {
     let Err(error) = done else { return };
     match error {
         StoreError::Unavailable(_) => tracing::debug!(what, %error, "the audit waits for the store"),
-        _ if round % ROUNDS_A_MINUTE == 0 => tracing::error!(what, %error, "the audit cannot be kept"),
+        _ if round.is_multiple_of(ROUNDS_A_MINUTE) => tracing::error!(what, %error, "the audit cannot be kept"),
         _ => {}
     }
 }

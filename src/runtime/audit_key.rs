@@ -1,5 +1,6 @@
 //! Finds the key that signs the audit, and makes it at the first start on SQLite. Layer `runtime`. Keeps I12.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -69,7 +70,11 @@ fn read(file: &File, path: &Path) -> anyhow::Result<SecretString> {
 fn make(path: &Path) -> anyhow::Result<SecretString> {
     let mut bytes = [0; KEY_BYTES];
     SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = String::with_capacity(2 * KEY_BYTES);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
     // Written whole under another name first: a key that is cut off by a crash would sign as another key.
     let unfinished = path.with_extension("key.unfinished");
     let _ = std::fs::remove_file(&unfinished);

@@ -159,7 +159,9 @@ pub(crate) fn hash_of_entry(salt: &str, body: &str) -> String {
 
 fn sha256(parts: &[&[u8]]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     hex(context.finish().as_ref())
 }
 

@@ -69,6 +69,11 @@ async fn what_the_owner_of_the_database_changes_is_named() {
         (2, "UPDATE audit_block SET mac = NULL, signer = NULL WHERE number = 2"),
         (3, "UPDATE audit_block SET mac = (SELECT mac FROM audit_block WHERE number = 2) WHERE number = 3"),
         (1, "DELETE FROM audit_block WHERE number = 1; DELETE FROM audit_entry WHERE block = 1"),
+        (
+            9,
+            "INSERT INTO audit_entry (id, at, hash, block, place) \
+             SELECT 'forged', at, hash, 9, 1 FROM audit_entry WHERE block = 1 AND place = 1",
+        ),
         // The order of blocks: two change places.
         (
             2,

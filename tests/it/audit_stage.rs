@@ -123,7 +123,7 @@ impl Ledger {
 }
 
 pub(super) fn entry(id: u128, act: Act, object: AuditObject) -> AuditEntry {
-    let name = if id % 2 == 0 { "ayse" } else { "local" };
+    let name = if id.is_multiple_of(2) { "ayse" } else { "local" };
     AuditEntry {
         id: AuditId(id),
         at: at(id as u64),

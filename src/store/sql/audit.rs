@@ -36,6 +36,9 @@ UPDATE audit_entry SET salt = NULL, body = NULL, principal = NULL, act = NULL, o
 WHERE object = $1 AND act <> 'forget_person'";
 }
 
+/// A sealed entry: block and place, id, hash, body.
+type PageRow = ((i64, i64), String, String, Option<String>);
+
 /// Writes an entry within the open transaction. An outcome ends the wait of its intent.
 pub(crate) async fn write(run: &mut impl Run, entry: &AuditEntry) -> Result<(), Fault> {
     if let Phase::Outcome { of, .. } = entry.phase {
@@ -108,7 +111,7 @@ pub(crate) async fn close_intent(db: &impl Engine, outcome: &AuditEntry) -> Resu
 /// Returns a page of sealed entries.
 pub(crate) async fn audit_entries(db: &impl Reads, query: &AuditQuery) -> Result<Vec<SealedEntry>, Fault> {
     let or_any = |text: &Option<String>| text.clone().unwrap_or_default();
-    let rows: Vec<((i64, i64), String, String, Option<String>)> = db
+    let rows: Vec<PageRow> = db
         .all(
             &PAGE,
             values![
@@ -123,7 +126,7 @@ pub(crate) async fn audit_entries(db: &impl Reads, query: &AuditQuery) -> Result
             ],
         )
         .await?;
-    let sealed = |((block, place), id, hash, body): ((i64, i64), String, String, Option<String>)| {
+    let sealed = |((block, place), id, hash, body): PageRow| {
         let id = AuditId::parse(&id).ok_or_else(|| unreadable("audit entry", id))?;
         let entry = body.as_deref().map(read).transpose()?;
         Ok(SealedEntry { place: AuditPlace { block, place }, id, hash, entry })

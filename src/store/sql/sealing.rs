@@ -10,8 +10,8 @@ use botfleet_actors::ports::store::StoreError;
 
 use super::text::statements;
 use super::values::{Rows, values};
-use super::verifying::check_block;
-use crate::store::chain::{Block, Checkpoint};
+use super::verifying::{check_block, entries_of};
+use crate::store::chain::{Block, Checkpoint, Signature};
 use crate::store::engine::{Engine, Reads, Run, Work};
 use crate::store::fault::Fault;
 
@@ -55,8 +55,8 @@ pub(crate) async fn seal<E: Engine>(db: &E, now: Timestamp, key: Option<&AuditKe
         return Ok(0);
     }
     let last: Option<Block> = task.fetch(&LAST, values![]).await?.pop();
-    let signed = last.as_ref().map_or(&point.signature, |last| &last.signature).mac.is_some();
-    if let Err(error) = may_go_on(signed, key) {
+    let before = last.as_ref().map_or(&point.signature, |last| &last.signature);
+    if let Err(error) = may_go_on(before, key) {
         task.give_up().await;
         return Err(error);
     }
@@ -64,15 +64,15 @@ pub(crate) async fn seal<E: Engine>(db: &E, now: Timestamp, key: Option<&AuditKe
     let block = Block::after(previous, now.as_millis(), &waiting, key);
     let rows = Rows::of(E::DATABASE, waiting.iter().map(|(id, _)| id.as_str()));
     task.execute(&SEALED, values![rows, block.number]).await?;
-    let (mac, signer) = (block.signature.mac.as_deref(), block.signature.signer.as_deref());
+    let Signature { mac, signer } = &block.signature;
     let row = values![
         block.number,
         block.previous.as_str(),
         block.at,
         block.entries.as_str(),
         block.hash.as_str(),
-        mac,
-        signer
+        mac.as_deref(),
+        signer.as_deref(),
     ];
     task.execute(&BLOCK, row).await?;
     task.commit().await?;
@@ -80,8 +80,8 @@ pub(crate) async fn seal<E: Engine>(db: &E, now: Timestamp, key: Option<&AuditKe
 }
 
 /// A process without the key adds nothing to a signed chain: its blocks would look like those of somebody who hides something.
-fn may_go_on(signed: bool, key: Option<&AuditKey>) -> Result<(), Fault> {
-    if signed && key.is_none() {
+fn may_go_on(before: &Signature, key: Option<&AuditKey>) -> Result<(), Fault> {
+    if before.mac.is_some() && key.is_none() {
         let why = "the audit is signed, and this process has no key: set audit.key as on the other nodes";
         return Err(StoreError::Incompatible(why.to_owned()).into());
     }
@@ -99,13 +99,10 @@ pub(crate) async fn audit_head(db: &impl Reads) -> Result<AuditHead, Fault> {
 /// Returns the last block, or the checkpoint where there is none.
 pub(super) async fn head_of(run: &mut impl Run) -> Result<AuditHead, Fault> {
     let last: Option<(i64, String)> = run.fetch(&HEAD, values![]).await?.pop();
-    let (number, hash) = match last {
-        Some(last) => last,
-        None => {
-            let point = checkpoint(run).await?;
-            (point.number, point.hash)
-        }
-    };
+    if let Some((number, hash)) = last {
+        return Ok(AuditHead { number, hash });
+    }
+    let Checkpoint { number, hash, .. } = checkpoint(run).await?;
     Ok(AuditHead { number, hash })
 }
 
@@ -132,12 +129,14 @@ pub(crate) async fn fold_audit(
     let mut task = db.begin().await?;
     let point = locked(&mut task).await?;
     let blocks: Vec<Block> = task.fetch(&OLD, values![point.number, FOLDED_MAX]).await?;
+    let mut of_blocks = entries_of(&mut task, &blocks).await?;
     let (mut last, mut entries, mut previous) = (None, 0, (point.number, point.hash.clone()));
     for block in blocks {
         if block.at >= before.as_millis() {
             break;
         }
-        let checked = check_block(&mut task, &previous, &block, key).await?;
+        let rows = of_blocks.remove(&block.number).unwrap_or_default();
+        let checked = check_block(&previous, &block, &rows, key);
         match checked {
             Ok(_) if block.signature.mac.is_some() && key.is_none() => break,
             Ok(count) => entries += count.entries,
@@ -156,8 +155,9 @@ pub(crate) async fn fold_audit(
     task.execute(&DROP_ENTRIES, values![last.number]).await?;
     task.execute(&DROP_BLOCKS, values![last.number]).await?;
     let new = Checkpoint::up_to(&last, point.entries + entries, now.as_millis(), key);
-    let (mac, signer) = (new.signature.mac.as_deref(), new.signature.signer.as_deref());
-    task.execute(&FOLD, values![new.number, new.hash.as_str(), new.entries, new.at, mac, signer]).await?;
+    let Signature { mac, signer } = &new.signature;
+    let row = values![new.number, new.hash.as_str(), new.entries, new.at, mac.as_deref(), signer.as_deref()];
+    task.execute(&FOLD, row).await?;
     task.commit().await?;
     Ok(entries)
 }

@@ -2,6 +2,8 @@
 //!
 //! Everything is read in one transaction, so that blocks that are sealed meanwhile change nothing.
 
+use std::collections::BTreeMap;
+
 use botfleet_actors::domain::chain::{AuditHead, AuditKey, BadBlock, HeadCheck, Verification};
 use serde_json::Value;
 
@@ -17,7 +19,12 @@ const PAGE: usize = 50;
 
 statements! {
     ENTRIES "audit_entries_of" = "\
-SELECT id, hash, salt, body, at, principal, act, object FROM audit_entry WHERE block = $1 ORDER BY place";
+SELECT block, id, hash, salt, body, at, principal, act, object FROM audit_entry \
+WHERE block BETWEEN $1 AND $2 ORDER BY block, place";
+    /// Selects a block that has entries, and is no block.
+    STRAY "audit_stray" = "\
+SELECT block FROM audit_entry WHERE block IS NOT NULL AND NOT EXISTS (\
+SELECT 1 FROM audit_block WHERE number = audit_entry.block) ORDER BY block LIMIT 1";
     UNSEALED "audit_unsealed" = "SELECT count(*) FROM audit_entry WHERE block IS NULL";
 }
 
@@ -31,7 +38,9 @@ pub(super) struct Count {
 }
 
 type Keys = (Option<String>, Option<String>, Option<String>);
-type Row = ((String, String), (Option<String>, Option<String>), i64, Keys);
+
+/// An entry as it is stored: id and hash, salt and body, time, and by what it is found.
+pub(super) type Row = ((String, String), (Option<String>, Option<String>), i64, Keys);
 
 /// Checks the chain.
 pub(crate) async fn verify_audit(
@@ -63,6 +72,7 @@ async fn chain(run: &mut impl Run, key: Option<&AuditKey>, head: Option<&AuditHe
         if blocks.is_empty() {
             break;
         }
+        let mut of_blocks = entries_of(run, &blocks).await?;
         for block in blocks {
             if point.number > 0 && point.signature.mac.is_none() && previous.0 == point.number {
                 // Unsigned blocks may precede signed ones, but a checkpoint of signed blocks is signed.
@@ -70,7 +80,8 @@ async fn chain(run: &mut impl Run, key: Option<&AuditKey>, head: Option<&AuditHe
                     return Ok(bad(found, point.number, "the checkpoint is not signed, and the block after it is"));
                 }
             }
-            let count = match check_block(run, &previous, &block, key).await? {
+            let rows = of_blocks.remove(&block.number).unwrap_or_default();
+            let count = match check_block(&previous, &block, &rows, key) {
                 Ok(count) if count.unsigned && signed => {
                     return Ok(bad(found, block.number, "is not signed, and blocks before it are"));
                 }
@@ -96,6 +107,9 @@ async fn chain(run: &mut impl Run, key: Option<&AuditKey>, head: Option<&AuditHe
             previous = (block.number, block.hash);
         }
     }
+    if let Some(stray) = run.fetch::<i64>(&STRAY, values![]).await?.pop() {
+        return Ok(bad(found, stray, "has entries, and is no block of the chain"));
+    }
     if found.head_check == HeadCheck::Missing {
         let why = "the chain ends before the head that was given, or does not hold it";
         return Ok(bad(found, previous.0 + 1, why));
@@ -118,47 +132,57 @@ fn bad(found: Verification, number: i64, why: &str) -> Verification {
     Verification { bad: Some(BadBlock { number, why: why.to_owned() }), ..found }
 }
 
-/// Checks a block and its entries. The inner error is the reason why the block is not what it was.
-pub(super) async fn check_block(
-    run: &mut impl Run,
+/// Returns the entries of blocks that follow one another, by block.
+pub(super) async fn entries_of(run: &mut impl Run, blocks: &[Block]) -> Result<BTreeMap<i64, Vec<Row>>, Fault> {
+    let mut of_blocks: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
+    let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return Ok(of_blocks) };
+    let rows: Vec<(i64, Row)> = run.fetch(&ENTRIES, values![first.number, last.number]).await?;
+    for (block, row) in rows {
+        of_blocks.entry(block).or_default().push(row);
+    }
+    Ok(of_blocks)
+}
+
+/// Checks a block and its entries. The error is the reason why the block is not what it was.
+pub(super) fn check_block(
     previous: &(i64, String),
     block: &Block,
+    rows: &[Row],
     key: Option<&AuditKey>,
-) -> Result<Result<Count, &'static str>, Fault> {
+) -> Result<Count, &'static str> {
     if block.number != previous.0 + 1 {
-        return Ok(Err("is missing"));
+        return Err("is missing");
     }
     if block.previous != previous.1 {
-        return Ok(Err("does not follow the block before it"));
+        return Err("does not follow the block before it");
     }
     if block.digest() != block.hash {
-        return Ok(Err("was changed: its contents have another hash"));
+        return Err("was changed: its contents have another hash");
     }
     let signed = block.signed(key);
     if signed == Signed::No {
-        return Ok(Err("was signed by another key, or made anew without the key"));
+        return Err("was signed by another key, or made anew without the key");
     }
     let mut count =
         Count { unsigned: signed == Signed::Unsigned, unchecked: signed == Signed::Unchecked, ..Count::default() };
-    let rows: Vec<Row> = run.fetch(&ENTRIES, values![block.number]).await?;
     let mut lines = block.entries.lines();
-    for row in &rows {
+    for row in rows {
         let Some((id, hash)) = lines.next().and_then(|line| line.split_once(' ')) else {
-            return Ok(Err("has an entry that was not there"));
+            return Err("has an entry that was not there");
         };
         if id != row.0.0 {
-            return Ok(Err("lacks an entry, or its entries stand in another order"));
+            return Err("lacks an entry, or its entries stand in another order");
         }
         if hash != row.0.1 || !is_itself(row) {
-            return Ok(Err("has an entry that was changed"));
+            return Err("has an entry that was changed");
         }
         count.entries += 1;
         count.emptied += u64::from(row.1.1.is_none());
     }
     if lines.next().is_some() {
-        return Ok(Err("lacks an entry"));
+        return Err("lacks an entry");
     }
-    Ok(Ok(count))
+    Ok(count)
 }
 
 /// Returns whether an entry has the contents of its hash, or none, and is found by what it contains. The contents are read
