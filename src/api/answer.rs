@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::schema::Described;
 use crate::operate::failure::{Code, Failure};
+use crate::operate::orders::Ordered;
+use crate::runtime::orders::OrderView;
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ impl Form {
 pub enum Written {
     /// One JSON value.
     Json(Vec<u8>),
+    /// What was ordered is under way: the path of the order, and the order as JSON.
+    Accepted(String, Vec<u8>),
     /// Lines, in pieces.
     Lines(BoxStream<'static, Result<Vec<u8>, Failure>>),
     /// Events.
@@ -54,6 +58,8 @@ pub trait Answer: Send {
     type Item: Serialize + Described;
     /// The form.
     const FORM: Form;
+    /// Set when the answer may be 202 with an order that is under way.
+    const MAY_WAIT: bool = false;
 
     /// Writes the answer.
     ///
@@ -72,6 +78,41 @@ impl<T: Serialize + Described + Send> Answer for Json<T> {
 
     fn written(self) -> Result<Written, Failure> {
         serde_json::to_vec(&self.0).map(Written::Json).map_err(|error| unwritable(&error))
+    }
+}
+
+/// One JSON value once an order is carried out, or the order while it is under way.
+#[derive(Clone, Debug)]
+pub enum OnceDone<T> {
+    /// The value.
+    Done(T),
+    /// The order.
+    UnderWay(Box<OrderView>),
+}
+
+impl<T> OnceDone<T> {
+    /// Answers with `value` when the order is carried out.
+    pub(super) fn of(ordered: Ordered, value: T) -> Self {
+        match ordered {
+            Ordered::Done => Self::Done(value),
+            Ordered::UnderWay(order) => Self::UnderWay(order),
+        }
+    }
+}
+
+impl<T: Serialize + Described + Send> Answer for OnceDone<T> {
+    type Item = T;
+    const FORM: Form = Form::Json;
+    const MAY_WAIT: bool = true;
+
+    fn written(self) -> Result<Written, Failure> {
+        match self {
+            Self::Done(value) => Json(value).written(),
+            Self::UnderWay(order) => {
+                let json = serde_json::to_vec(&order).map_err(|error| unwritable(&error))?;
+                Ok(Written::Accepted(format!("/api/v1/orders/{}", order.id), json))
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The list of routes. Layer `api`.
 
 use super::route::Route;
-use super::{bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, style};
+use super::{bots, chats, cluster, control, dead_letters, events, fleet, orders, outcomes, people, roster, style};
 
 /// Does something with each route of the list.
 pub trait Visitor {
@@ -28,6 +28,8 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<people::OptIn>();
     visitor.visit::<dead_letters::List>();
     visitor.visit::<dead_letters::Redeliver>();
+    visitor.visit::<orders::List>();
+    visitor.visit::<orders::Get>();
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();

@@ -26,6 +26,7 @@ pub mod fleet;
 pub mod list;
 #[cfg(feature = "schema")]
 pub mod openapi;
+pub mod orders;
 pub mod outcomes;
 pub mod page;
 pub mod people;

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body as Content, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -158,6 +158,9 @@ fn shown(answer: Written, form: Form) -> Response {
     let kind = [(header::CONTENT_TYPE, form.media_type())];
     match answer {
         Written::Json(json) => (kind, json).into_response(),
+        Written::Accepted(location, order) => {
+            (StatusCode::ACCEPTED, kind, [(header::LOCATION, location)], order).into_response()
+        }
         Written::Lines(lines) => (kind, Content::from_stream(lines)).into_response(),
         Written::Events(events) => {
             let event = |event: NamedEvent| Ok::<_, Infallible>(Event::default().event(event.name).data(event.data));

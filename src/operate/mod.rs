@@ -21,6 +21,7 @@ pub mod failure;
 mod fleet;
 pub mod grant;
 pub mod operations;
+pub mod orders;
 mod people;
 pub mod permission;
 pub mod principal;

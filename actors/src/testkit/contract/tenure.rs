@@ -58,10 +58,10 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
         Operation::Cancel(cancel),
         Operation::Unclaim(Unclaim { bot, epoch: stale, turn: extra.id }),
         Operation::AddPause(AddPause { epoch: stale, pause: Pause { bot, chat: None, until: at(99) } }),
-        Operation::LiftPauses(LiftPauses { bot, epoch: stale, until: at(1) }),
+        Operation::LiftPauses(LiftPauses { bot, epoch: stale, until: at(1), order: None }),
         Operation::Migrate(Migrate { chat, epoch: stale, to: TelegramChatId(-1_009), at: at(1) }),
         Operation::SetAbsence(SetAbsence { bot, epoch: stale, chat, absent: true }),
-        Operation::SetDelivery(SetDelivery { bot, epoch: stale, choice: DeliveryChoice::default() }),
+        Operation::SetDelivery(SetDelivery { bot, epoch: stale, choice: DeliveryChoice::default(), order: None }),
         Operation::Resolve(Resolve {
             chat,
             epoch: stale,
