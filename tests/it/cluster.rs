@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod orders;
+
 use std::time::{Duration, Instant};
 
 use botfleet_loadtest::harness::files::{ProductFiles, ProductOptions};
@@ -29,11 +31,18 @@ struct ClusterStage {
     http: reqwest::Client,
     folder: TempDir,
     database: String,
+    /// Set when the nodes have a bus.
+    bus: bool,
 }
 
 impl ClusterStage {
     /// Starts a world of four bots in two chats, a database, and so many nodes: `n1`, `n2`, ...
     async fn start(name: &str, nodes: usize) -> Self {
+        Self::raise(name, nodes, true).await
+    }
+
+    /// Does the same with a bus, or without one.
+    async fn raise(name: &str, nodes: usize, bus: bool) -> Self {
         let mut spec = SimulationSpec::of(WorldSpec::fleet(7, 4, 2));
         let latency = Latency { median: Duration::from_millis(20), sigma: 0.0 };
         spec.provider = ProviderSpec { latency, api_key: Some(PROVIDER_KEY.to_owned()), ..ProviderSpec::default() };
@@ -45,6 +54,7 @@ impl ClusterStage {
             http: http::client().unwrap(),
             folder: tempfile::tempdir().unwrap(),
             database,
+            bus,
         };
         let files = stage.files("n1", "all", name).await;
         let migrated = stage.run(&files, &["migrate", "up", "--config"], &[]).await;
@@ -57,9 +67,13 @@ impl ClusterStage {
     }
 
     async fn files(&self, node: &str, role: &str, prefix: &str) -> ProductFiles {
-        let redis = Redis::shared().await.unwrap().url();
+        let redis = if self.bus {
+            format!("[redis]\nurl = \"{}\"\nprefix = \"{prefix}\"\n", Redis::shared().await.unwrap().url())
+        } else {
+            String::new()
+        };
         let settings = format!(
-            "[store]\nbackend = \"postgres\"\nurl = \"{}\"\n[redis]\nurl = \"{redis}\"\nprefix = \"{prefix}\"\n\
+            "[store]\nbackend = \"postgres\"\nurl = \"{}\"\n{redis}\
              [cluster]\nnode = \"{node}\"\nrole = \"{role}\"\naddress = \"{node}.internal:8080\"\n[server]\ndrain_for = \"100ms\"\n",
             self.database
         );
