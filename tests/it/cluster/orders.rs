@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use botfleet_world::scenario::file::Scenario;
 use botfleet_world::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
-use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -14,16 +13,16 @@ const OVER_WITHIN: Duration = Duration::from_secs(90);
 type Answer = Result<(StatusCode, Value), reqwest::Error>;
 
 impl ClusterStage {
-    fn post(&self, node: usize, path: &str, body: Value) -> JoinHandle<Answer> {
-        let request = self.http.post(self.url(node, path)).json(&body);
-        tokio::spawn(async move {
+    fn post(&self, node: usize, path: &str, body: &Value) -> impl Future<Output = Answer> + use<> {
+        let request = self.http.post(self.url(node, path)).json(body);
+        async move {
             let answer = request.send().await?;
             Ok((answer.status(), answer.json().await?))
-        })
+        }
     }
 
-    async fn posted(&self, node: usize, path: &str, body: Value) -> (StatusCode, Value) {
-        self.post(node, path, body).await.unwrap().unwrap()
+    async fn posted(&self, node: usize, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.post(node, path, body).await.unwrap()
     }
 
     async fn get(&self, node: usize, path: &str) -> (StatusCode, Value) {
@@ -65,22 +64,22 @@ async fn any_node_takes_any_order(stage: &ClusterStage) {
     assert_eq!(bots.len(), 4);
     for node in 0..2 {
         for bot in &bots {
-            let (status, done) = stage.posted(node, "/api/v1/control/lift-pauses", json!({ "bot": bot })).await;
+            let (status, done) = stage.posted(node, "/api/v1/control/lift-pauses", &json!({ "bot": bot })).await;
             assert_eq!((status, &done["lifted"]), (StatusCode::OK, &json!(bot)), "{done}\n{}", stage.logs());
             let delivery = format!("/api/v1/bots/{bot}/delivery");
-            let (status, done) = stage.posted(node, &delivery, json!({ "mode": "polling" })).await;
+            let (status, done) = stage.posted(node, &delivery, &json!({ "mode": "polling" })).await;
             assert_eq!((status, &done["mode"]), (StatusCode::OK, &json!("polling")), "{done}");
             let release = json!({ "actor": format!("bot {bot}") });
-            let (status, problem) = stage.posted(node, "/api/v1/control/release", release).await;
+            let (status, problem) = stage.posted(node, "/api/v1/control/release", &release).await;
             assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("not_quarantined")), "{problem}");
         }
         for other in ["n1", "n2"] {
             let release = json!({ "actor": "provider sim", "node": other });
-            let (status, problem) = stage.posted(node, "/api/v1/control/release", release).await;
+            let (status, problem) = stage.posted(node, "/api/v1/control/release", &release).await;
             assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("not_quarantined")), "{problem}");
         }
         let release = json!({ "actor": "provider sim", "node": "n9" });
-        let (status, problem) = stage.posted(node, "/api/v1/control/release", release).await;
+        let (status, problem) = stage.posted(node, "/api/v1/control/release", &release).await;
         assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("unknown_node")), "{problem}");
     }
     let orders = stage.orders_over(1).await;
@@ -88,8 +87,8 @@ async fn any_node_takes_any_order(stage: &ClusterStage) {
     let mut by_target: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for order in &orders {
         by_target.entry(order["target"].as_str().unwrap()).or_default().push(order["number"].as_i64().unwrap());
-        let state = if order["kind"] == "release" { "failed" } else { "done" };
-        assert_eq!((&order["state"], &order["by"]), (&json!(state), &json!("api")), "{order}");
+        let expected = if order["kind"] == "release" { "failed" } else { "done" };
+        assert_eq!((&order["state"], &order["by"]), (&json!(expected), &json!("api")), "{order}");
         let node = order["node"].as_str().unwrap();
         assert!(order["target"] == format!("node {node}") || ["n1", "n2"].contains(&node), "{order}");
         let (status, shown) = stage.get(0, &format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await;
@@ -161,12 +160,15 @@ async fn kill_around(name: &str, rounds: usize) {
         let (asked, killed) = (random.usize(0..2), random.usize(0..2));
         let bot = stage.simulation.world.spec().bots[round % 4].username.clone();
         let path = format!("/api/v1/dead-letters/message-{letter}/redeliver");
-        let redeliver = stage.post(asked, &path, json!({ "confirm_duplicate": true }));
-        let release = stage.post(asked, "/api/v1/control/release", json!({ "actor": format!("bot {bot}") }));
-        tokio::time::sleep(Duration::from_millis(random.u64(0..60))).await;
-        stage.nodes[killed].kill_9().await.unwrap();
+        let redeliver = stage.post(asked, &path, &json!({ "confirm_duplicate": true }));
+        let release = stage.post(asked, "/api/v1/control/release", &json!({ "actor": format!("bot {bot}") }));
+        let after = Duration::from_millis(random.u64(0..60));
+        let kill = async {
+            tokio::time::sleep(after).await;
+            stage.nodes[killed].kill_9().await.unwrap();
+        };
         // Whoever asked the killed node hears nothing; the order tells.
-        let _ = (redeliver.await.unwrap(), release.await.unwrap());
+        let _ = tokio::join!(redeliver, release, kill);
         stage.nodes[killed].restart().await.unwrap();
     }
     let orders = stage.orders_over(0).await;
@@ -199,7 +201,6 @@ async fn kill_around(name: &str, rounds: usize) {
         *ended.entry(format!("{} {}", order["kind"], order["state"])).or_default() += 1;
     }
     assert!(done * 2 >= rounds, "most orders survive the death of a node: {ended:?}");
-    println!("{rounds} kills: {ended:?}");
 }
 
 /// A message as the database holds it.

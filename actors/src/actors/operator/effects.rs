@@ -14,6 +14,8 @@ use crate::actors::bot::messages::BotMsg;
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
+use crate::actors::node::committer::CommitError;
+use crate::actors::node::deadline::in_time;
 use crate::domain::commit::operations::{BeginOrder, LiftPauses, Operation, OrderEnding};
 use crate::domain::commit::outcome::Applied;
 use crate::domain::ids::BotId;
@@ -68,11 +70,12 @@ async fn release(node: &Node, fleet: &ActorRef<FleetMsg>, step: &OrderStep, chil
     }
 }
 
-/// Ends the pauses in the store, and then those that the bot's actor remembers.
+/// Ends the pauses in the store, and then those that the bot's actor remembers; also when nobody knows whether the store has
+/// ended them, since the store is asked before each send.
 async fn lift_pauses(node: &Node, step: &OrderStep, bot: BotId) -> Came {
     let lift = LiftPauses { bot, epoch: step.epoch, until: node.clock.now(), order: Some(step.clone()) };
     let lifted = node.committer.commit(Operation::LiftPauses(lift)).await;
-    if lifted.is_ok()
+    if !matches!(lifted, Err(CommitError::Refused(_)))
         && let Some(actor) = node.directory.bot(bot)
     {
         let _ = actor.cast(BotMsg::PausesLifted);
@@ -97,7 +100,10 @@ async fn set_delivery(node: &Node, step: &OrderStep, bot: BotId, mode: DeliveryM
     let change = |reply| BotMsg::Intake(IntakeMsg::SetDelivery(mode, order, reply));
     match actor.call(change, Some(ANSWER_WITHIN)).await {
         // The order has ended with the change, unless the mode was in force already.
-        Ok(CallResult::Success(Ok(()))) => Came::Ends(OrderEnding::Done),
+        Ok(CallResult::Success(Ok(()))) => match in_time(node.store.operator_order(step.order)).await {
+            Ok(Some(order)) if order.state.is_over() => Came::Ended(order.state),
+            _ => Came::Ends(OrderEnding::Done),
+        },
         Ok(CallResult::Success(Err(error @ (DeliveryError::Busy | DeliveryError::WebhooksOff)))) => {
             Came::failed("conflict", error.to_string())
         }

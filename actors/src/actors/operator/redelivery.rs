@@ -50,8 +50,9 @@ pub(super) async fn redeliver(node: &Arc<Node>, step: &OrderStep, letter: &str, 
     let done = node.committer.commit(Operation::Redeliver(again)).await;
     if done.is_ok() {
         metrics::dead_letters_redelivered_total.increment(1);
-        wake(node, step.target);
     }
+    // Also when nobody knows whether it is stored: whoever wakes looks into the store.
+    wake(node, step.target);
     Came::by(done)
 }
 

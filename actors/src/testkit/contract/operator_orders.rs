@@ -66,8 +66,8 @@ fn failed() -> OrderEnding {
     OrderEnding::Failed(OrderFailure { code: "conflict".to_owned(), detail: "it does not run".to_owned() })
 }
 
-fn ordered(state: OrderState) -> Result<Applied, Refusal> {
-    Ok(Applied::Ordered(state))
+fn ordered(state: OrderState) -> Applied {
+    Applied::Ordered(state)
 }
 
 async fn pause(scene: &Scene, bot: BotId) {
@@ -149,7 +149,7 @@ pub async fn an_effect_that_is_refused_leaves_its_order_waiting(home: &dyn Home)
     };
     assert_conflict(&scene.commit_one(Operation::Redeliver(redeliver)).await);
     assert_eq!(read(&scene, 1).await.state, OrderState::Waiting);
-    assert_eq!(scene.commit_one(end(&step, failed())).await, ordered(OrderState::Failed));
+    assert_eq!(scene.commit_one(end(&step, failed())).await, Ok(ordered(OrderState::Failed)));
     let failure = read(&scene, 1).await.failure().expect("it tells why");
     assert_eq!((failure.code.as_str(), failure.detail.as_str()), ("conflict", "it does not run"));
     assert_eq!(next(&scene, target).await, None);
@@ -163,12 +163,12 @@ pub async fn a_begun_order_is_ended_by_who_began_it(home: &dyn Home) {
     for (target, id) in targets.into_iter().zip([1, 2]) {
         give(&scene, id, target, LONG).await;
         let step = step(&scene, id, target);
-        assert_eq!(scene.commit_one(begin(&step)).await, ordered(OrderState::Begun));
+        assert_eq!(scene.commit_one(begin(&step)).await, Ok(ordered(OrderState::Begun)));
         assert_conflict(&scene.commit_one(begin(&step)).await);
         assert!(scene.store.backlog(at(0)).await.unwrap().orders.is_empty(), "whoever began it is at it");
         let begun = read(&scene, id).await;
         assert_eq!((begun.state, begun.ended_at), (OrderState::Begun, None));
-        assert_eq!(scene.commit_one(end(&step, OrderEnding::Done)).await, ordered(OrderState::Done));
+        assert_eq!(scene.commit_one(end(&step, OrderEnding::Done)).await, Ok(ordered(OrderState::Done)));
         assert_conflict(&scene.commit_one(end(&step, OrderEnding::Unknown)).await);
     }
 }
@@ -206,7 +206,7 @@ pub async fn i4_what_a_dead_owner_had_begun_is_unknown_and_nothing_else(home: &d
         assert_conflict(&scene.commit_one(end(&step, ending)).await);
     }
     assert_conflict(&scene.commit_one(begin(&step)).await);
-    assert_eq!(scene.commit_one(end(&step, OrderEnding::Unknown)).await, ordered(OrderState::Unknown));
+    assert_eq!(scene.commit_one(end(&step, OrderEnding::Unknown)).await, Ok(ordered(OrderState::Unknown)));
     assert_conflict(&scene.commit_one(end(&other, OrderEnding::Unknown)).await);
 }
 
@@ -226,7 +226,7 @@ pub async fn an_order_expires_on_the_databases_clock(home: &dyn Home) {
         (2, begin(&step(&scene, 2, target))),
         (3, end(&step(&scene, 3, target), OrderEnding::Done)),
     ] {
-        assert_eq!(scene.commit_one(operation).await, ordered(OrderState::Expired));
+        assert_eq!(scene.commit_one(operation).await, Ok(ordered(OrderState::Expired)));
         let expired = read(&scene, id).await;
         assert!(expired.state == OrderState::Expired && expired.result.is_none(), "{expired:?}");
     }
