@@ -9,12 +9,14 @@
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
+//! | `operator_orders` | orders of operators to the owner of a bot or chat |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
 pub(super) mod audit;
 pub(super) mod expiry;
 pub(super) mod growth;
+pub(super) mod operator_orders;
 pub(super) mod operators;
 pub(super) mod orders;
 pub(super) mod outcomes;
@@ -103,6 +105,10 @@ port! { $ store_methods Store for Engine by reads:
     unknown_messages = all reads::UNKNOWN_MESSAGES;
     delivery = one reads::DELIVERY;
     close = call Engine::close;
+    give_order = call operator_orders::give_order;
+    next_order = call operator_orders::next_order;
+    operator_order = call operator_orders::operator_order;
+    operator_orders = call operator_orders::operator_orders;
     message = one reads::MESSAGE;
 }
 
@@ -127,7 +133,7 @@ port! { $ audit_methods AuditLog for Engine by audit:
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    let rights = [expiry::ALL, growth::ALL, operators::ALL, orders::ALL, people::ALL];
+    let rights = [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL];
     let audit = [audit::ALL, sealing::ALL, verifying::ALL];
     texts.into_iter().chain(rights).chain(audit).flatten().copied().collect()
 }

@@ -26,8 +26,14 @@ async fn an_act_and_its_entry_are_stored_together_or_not_at_all() {
         store.apply_roster(&plan(1, 1), at(0)).await.unwrap();
         store.begin_tenure("here", at(0)).await.unwrap();
         let letter = DeadLetterId::Turn(TurnId(99));
-        let redeliver =
-            Redeliver { letter, later_parts: Vec::new(), confirm_duplicate: false, now: at(1), expires_at: at(2) };
+        let redeliver = Redeliver {
+            letter,
+            later_parts: Vec::new(),
+            confirm_duplicate: false,
+            now: at(1),
+            expires_at: at(2),
+            order: None,
+        };
         let batch = vec![
             Audited::operation(Operation::Redeliver(redeliver), entry(1, Act::Redeliver, fleet())),
             Audited::operation(stop(5), entry(2, Act::Stop, fleet())),

@@ -18,6 +18,7 @@
 //! | `allowance` | budgets, and the blocks that nodes take from them |
 //! | `schema` | the check of a JSON answer against its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
+//! | `operator_order` | orders of operators to the owner of a bot or chat |
 //! | `commit` | the operations of a group commit and the pure code that judges them |
 
 pub mod allowance;
@@ -34,6 +35,7 @@ pub mod inbox;
 pub mod incoming;
 pub mod keys;
 pub mod names;
+pub mod operator_order;
 pub mod operators;
 pub mod outbox;
 pub mod ownership;

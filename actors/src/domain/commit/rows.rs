@@ -10,6 +10,7 @@ use crate::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{Handled, InboxRow, Source};
+use crate::domain::operator_order::{OrderId, OrderState, OrderStep, OrderTarget};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::{Pause, Pauses};
@@ -51,6 +52,8 @@ pub struct Loaded {
     pub said: HashMap<TelegramUserId, Timestamp>,
     /// Time of the latest erasure request of the requested people, fulfilled or not: words up to then are forgotten.
     pub forgotten: HashMap<TelegramUserId, Timestamp>,
+    /// Requested orders of operators.
+    pub orders: HashMap<OrderId, OrderHead>,
     /// Stops in force.
     pub stops: Stops,
     /// Pauses of the requested bots, when the batch holds rules for a send.
@@ -106,6 +109,19 @@ impl OutboxHead {
             progress: message.progress.clone(),
         }
     }
+}
+
+/// The part of an operator's order that the judge needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderHead {
+    /// The part of the fleet that carries it out.
+    pub target: OrderTarget,
+    /// State.
+    pub state: OrderState,
+    /// Epoch under which it was begun.
+    pub epoch: Option<Epoch>,
+    /// Set when its time is over, on the database's clock.
+    pub late: bool,
 }
 
 /// Rows that a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
@@ -181,13 +197,26 @@ pub struct Orders {
     pub said: BTreeMap<TelegramUserId, Timestamp>,
     /// Entries of the audit, in order.
     pub audit: Vec<AuditEntry>,
+    /// Orders of operators that moved on.
+    pub operator: BTreeMap<OrderId, OrderChange>,
+}
+
+/// New state of an operator's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderChange {
+    /// State.
+    pub state: OrderState,
+    /// Why the order failed.
+    pub result: Option<serde_json::Value>,
+    /// The order, and who carried it out.
+    pub step: OrderStep,
 }
 
 impl Orders {
     /// Returns whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
-        let Self { deliveries, turns, outbox, inbox, pauses, rights, said, audit } = self;
-        let delivery = deliveries.len() + pauses.len() + rights.len() + said.len() + audit.len();
+        let Self { deliveries, turns, outbox, inbox, pauses, rights, said, audit, operator } = self;
+        let delivery = deliveries.len() + pauses.len() + rights.len() + said.len() + audit.len() + operator.len();
         delivery + turns.len() + outbox.len() + inbox.len() == 0
     }
 }
