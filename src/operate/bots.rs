@@ -1,6 +1,8 @@
 //! Operations on bots. Layer `operate`.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::roster::DeliveryMode;
+use serde_json::json;
 
 use super::failure::Failure;
 use super::grant::Granted;
@@ -14,23 +16,25 @@ impl Operations {
     ///
     /// # Errors
     /// `UnknownName`; `Conflict` when the bot does not run, is busy with another change, or webhooks are off; those of
-    /// [`Operations::ordered`].
+    /// [`Operations::commanded`].
     pub async fn set_delivery(
         &self,
         by: &Granted<ChangeDelivery>,
         bot: &str,
         mode: DeliveryMode,
     ) -> Result<Ordered, Failure> {
-        let bot = by.bot(self.bot_named(bot)?)?;
-        self.ordered(&self.fleet.set_delivery(bot, mode, by.by()).await?)
+        let id = by.bot(self.bot_named(bot)?)?;
+        let entry = self.entry(by, Act::SetDelivery, AuditObject::new(ObjectKind::Bot, id).called(bot))?;
+        self.commanded(entry, json!({ "mode": mode }), self.fleet.set_delivery(id, mode, by.by())).await
     }
 
     /// Ends the pauses that Telegram asked a bot for.
     ///
     /// # Errors
-    /// `UnknownName`; those of [`Operations::ordered`].
+    /// `UnknownName`; those of [`Operations::commanded`].
     pub async fn lift_pauses(&self, by: &Granted<Release>, bot: &str) -> Result<Ordered, Failure> {
-        let bot = by.bot(self.bot_named(bot)?)?;
-        self.ordered(&self.fleet.lift_pauses(bot, by.by()).await?)
+        let id = by.bot(self.bot_named(bot)?)?;
+        let entry = self.entry(by, Act::LiftPauses, AuditObject::new(ObjectKind::Bot, id).called(bot))?;
+        self.commanded(entry, json!({}), self.fleet.lift_pauses(id, by.by())).await
     }
 }

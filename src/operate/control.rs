@@ -2,6 +2,7 @@
 
 use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::control::StopScope;
+use serde_json::json;
 
 use super::failure::Failure;
 use super::grant::Granted;
@@ -50,7 +51,7 @@ impl Operations {
     /// provider, which is this one without it.
     ///
     /// # Errors
-    /// `NotQuarantined`, `UnknownNode`, `OutOfReach`; those of [`Operations::ordered`].
+    /// `NotQuarantined`, `UnknownNode`, `OutOfReach`; those of [`Operations::commanded`].
     pub async fn release(&self, by: &Granted<Release>, actor: &str, node: Option<&str>) -> Result<Ordered, Failure> {
         let kind = actor.split_once(' ');
         let bot = kind.filter(|(kind, _)| *kind == "bot").and_then(|(_, name)| self.fleet.bot_named(name));
@@ -60,6 +61,7 @@ impl Operations {
             (_, Some(chat)) => drop(by.chat(chat)?),
             _ => by.everything()?,
         }
-        self.ordered(&self.fleet.release(actor, node, by.by()).await?)
+        let entry = self.entry(by, Act::Release, AuditObject::new(ObjectKind::Actor, actor))?;
+        self.commanded(entry, json!({ "node": node }), self.fleet.release(actor, node, by.by())).await
     }
 }

@@ -1,6 +1,8 @@
 //! Operations on dead letters. Layer `operate`.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::dead_letter::DeadLetterId;
+use serde_json::json;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
@@ -45,7 +47,7 @@ impl Operations {
     ///
     /// # Errors
     /// `UnknownDeadLetter`; `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4); `Conflict`; those of
-    /// [`Operations::ordered`].
+    /// [`Operations::commanded`].
     pub async fn redeliver(
         &self,
         by: &Granted<Redeliver>,
@@ -53,7 +55,10 @@ impl Operations {
         confirm_duplicate: bool,
     ) -> Result<Ordered, Failure> {
         by.everything()?;
-        self.ordered(&self.fleet.redeliver(letter(id)?, confirm_duplicate, by.by()).await?)
+        let letter = letter(id)?;
+        let entry = self.entry(by, Act::Redeliver, AuditObject::new(ObjectKind::DeadLetter, id))?;
+        let told = json!({ "confirm_duplicate": confirm_duplicate });
+        self.commanded(entry, told, self.fleet.redeliver(letter, confirm_duplicate, by.by())).await
     }
 }
 

@@ -1,7 +1,9 @@
 //! Orders that the owner of a bot or chat carries out, given on any node. Layer `operate`.
 
+use botfleet_actors::domain::audit::{ActResult, AuditEntry};
 use botfleet_actors::domain::operator_order::{OperatorOrder, OrderId, OrderPlace, OrderState, OrderTarget};
 use botfleet_actors::domain::time::Timestamp;
+use serde_json::Value;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
@@ -32,11 +34,34 @@ pub struct OrderPage {
 }
 
 impl Operations {
+    /// Gives an order between its intent and its outcome in the audit. The intent of an order that is still under way when its
+    /// giver is answered is closed as unknown later; the order itself tells the truth.
+    pub(super) async fn commanded<E: Into<Failure>>(
+        &self,
+        entry: AuditEntry,
+        told: Value,
+        given: impl Future<Output = Result<OperatorOrder, E>>,
+    ) -> Result<Ordered, Failure> {
+        let intent = entry.as_intent().with_after(told);
+        self.fleet.audit.record(&intent).await?;
+        let given = given.await.map_err(Into::into);
+        let result = match given.as_ref().map(|order| order.state) {
+            Ok(OrderState::Done) => Some(ActResult::Done),
+            Ok(OrderState::Failed | OrderState::Expired) | Err(_) => Some(ActResult::Failed),
+            Ok(OrderState::Unknown) => Some(ActResult::Unknown),
+            Ok(OrderState::Waiting | OrderState::Begun) => None,
+        };
+        if let Some(result) = result {
+            self.fleet.audit.ended(&intent, result).await;
+        }
+        self.ordered(&given?)
+    }
+
     /// Returns how a given order stands.
     ///
     /// # Errors
     /// The code that the order failed with; `OrderExpired`, `OrderUnknown`.
-    pub(super) fn ordered(&self, order: &OperatorOrder) -> Result<Ordered, Failure> {
+    fn ordered(&self, order: &OperatorOrder) -> Result<Ordered, Failure> {
         match order.state {
             OrderState::Done => Ok(Ordered::Done),
             OrderState::Waiting | OrderState::Begun => Ok(Ordered::UnderWay(Box::new(self.fleet.order_shown(order)))),
