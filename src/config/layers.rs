@@ -75,7 +75,7 @@ impl Config {
         let mut faults = Vec::new();
         let mut merged = Table::new();
         let layers = layers(sources, &mut faults);
-        let known = Known::of(layers.iter().map(|layer| &layer.table));
+        let known = Known::of(&layers.iter().map(|layer| &layer.table));
         for layer in layers {
             if let Some(clean) = check(layer, known, &mut faults) {
                 merge(&mut merged, clean);

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 /// Shortest prefixes that are taken: no private network is wider, and a shorter one would name strangers.
 ///
 /// # Source
-/// RFC 1918, section 3: 10.0.0.0/8. RFC 4193, section 3.1: fc00::/7.
+/// RFC 1918, section 3: 10.0.0.0/8. RFC 4193, section 3.1: `fc00::/7`.
 const IPV4_PREFIX_MIN: u8 = 8;
 const IPV6_PREFIX_MIN: u8 = 7;
 

@@ -148,7 +148,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Finds them in the tables of all sources.
-    pub(super) fn of<'a>(tables: impl Iterator<Item = &'a Table> + Clone) -> Self {
+    pub(super) fn of<'a>(tables: &(impl Iterator<Item = &'a Table> + Clone)) -> Self {
         let sets = |key: &str| {
             let is_set = |value: &Value| match value {
                 Value::Array(list) => !list.is_empty(),

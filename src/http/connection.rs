@@ -66,7 +66,7 @@ pub(super) async fn serve(stream: Stream, site: Arc<Site>, mut leaving: watch::R
             };
             match made {
                 Ok(stream) => {
-                    encrypted(stream, Answering::new(Peer::Port { address, tls: true }, &site), leaving).await
+                    encrypted(stream, Answering::new(Peer::Port { address, tls: true }, &site), leaving).await;
                 }
                 Err(error) => {
                     metrics::http_connections_refused_total { reason: "handshake" }.increment(1);

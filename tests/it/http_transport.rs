@@ -203,8 +203,8 @@ async fn the_address_of_probes_has_four_paths_and_no_more() {
     {
         assert_eq!(status(path).await, StatusCode::NOT_FOUND, "{path}");
     }
-    let post = client.post(format!("http://127.0.0.1:{port}/metrics")).send().await.unwrap();
-    assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let refused = client.post(format!("http://127.0.0.1:{port}/metrics")).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
