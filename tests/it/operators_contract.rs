@@ -221,6 +221,7 @@ async fn a_change_is_seen_by_its_number(store: Arc<dyn Operators>) {
     assert_eq!(store.operators_number().await.unwrap(), before, "nothing changed");
 }
 
+#[expect(clippy::disallowed_methods, reason = "codes follow the wall clock")]
 fn present_step() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 / 30
 }

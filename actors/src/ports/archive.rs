@@ -52,7 +52,7 @@ impl DecisionQuery {
 }
 
 port! {
-    $ __archive_methods:
+    $ __archive_methods of archive:
     /// Read access to recorded data.
     pub trait Archive: Send + Sync + 'static {
         /// Returns the stored roster: the last plan with all changes that people made since.

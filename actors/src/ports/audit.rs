@@ -22,7 +22,7 @@ pub const AUDIT_ENTRY_DAYS: u32 = 365;
 pub const AUDIT_ENTRIES_MAX: usize = 500;
 
 port! {
-    $ __audit_methods:
+    $ __audit_methods of audit:
     /// The audit. Entries wait unnumbered until one process at a time seals them into the next block.
     pub trait AuditLog: Send + Sync + 'static {
         /// Stores an entry by itself: an intent before its act, or an outcome, which ends the wait of its intent.

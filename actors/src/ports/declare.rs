@@ -6,11 +6,11 @@
 /// Declares a trait as written, and a macro that hands the list of its methods to another macro.
 ///
 /// `LIST! { rule WORDS }` calls `rule! { WORDS METHODS }`, where each method is `name(value: Type, ..) -> Result;` without
-/// its error. The types are those that the ports' files name; the caller imports none of them. The first
-/// token of a declaration is `$`: without it a macro cannot write a macro.
+/// its error. The types are those of the modules that the declaration names after
+/// `of`; the caller imports none of them. The first token of a declaration is `$`: without it a macro cannot write a macro.
 macro_rules! port {
     (
-        $dollar:tt $list:ident:
+        $dollar:tt $list:ident of $($module:ident)+:
         $(#[$about:meta])*
         pub trait $port:ident: $above:ident $(+ $more:tt)* {
             $(
@@ -34,7 +34,7 @@ macro_rules! port {
             ($dollar rule:ident $dollar($dollar words:tt)*) => {
                 const _: () = {
                     #[allow(clippy::wildcard_imports, unused_imports, reason = "the types of the methods")]
-                    use $crate::ports::{archive::*, audit::*, operators::*, outcomes::*, store::*};
+                    use $crate::ports::{store::StoreError, $($module::*),+};
                     $dollar rule! { $dollar($dollar words)* $($method($($value: $type),*) -> $result;)+ }
                 };
             };

@@ -33,7 +33,7 @@ pub enum Change {
 }
 
 port! {
-    $ __operators_methods:
+    $ __operators_methods of operators:
     /// The accounts of those who operate the fleet.
     pub trait Operators: Send + Sync + 'static {
         /// Returns the number of the last change of accounts, sessions or keys.

@@ -149,7 +149,7 @@ pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
 pub type QueuedTalk = (Turn, Option<Vec<Arc<TranscriptEntry>>>);
 
 port! {
-    $ __store_methods:
+    $ __store_methods of store outcomes:
     /// The store. One contract suite runs against every implementation.
     pub trait Store: Archive {
         /// Commits a batch in one durable transaction: loads the rows that the batch needs, lets the judge decide, writes

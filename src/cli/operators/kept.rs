@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 const KEY_VARIABLE: &str = "BOTFLEET_API_KEY";
 
 /// Returns the token to send to an address.
+#[expect(clippy::disallowed_methods, reason = "the key is the caller's, and no setting of the fleet")]
 pub(in crate::cli) fn token(address: &str) -> Option<SecretString> {
     if let Ok(key) = env::var(KEY_VARIABLE)
         && !key.is_empty()

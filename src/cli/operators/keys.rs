@@ -122,15 +122,12 @@ pub async fn execute(command: &KeyCommand) -> anyhow::Result<ExitCode> {
         KeyCommand::End(args) => {
             let client = args.of.api.client()?;
             let id = || args.id.clone();
-            let done = match named(&args.of) {
-                Some(UserNamed { name }) => {
-                    let part = || PartOfUser { name: name.clone(), id: id() };
-                    asked(&client, || Call::<user_access::EndKey>::new(part(), Nothing {}, Nothing {})).await?
-                }
-                None => {
-                    let part = || OwnPart { id: id() };
-                    asked(&client, || Call::<account::EndKey>::new(part(), Nothing {}, Nothing {})).await?
-                }
+            let done = if let Some(UserNamed { name }) = named(&args.of) {
+                let part = || PartOfUser { name: name.clone(), id: id() };
+                asked(&client, || Call::<user_access::EndKey>::new(part(), Nothing {}, Nothing {})).await?
+            } else {
+                let part = || OwnPart { id: id() };
+                asked(&client, || Call::<account::EndKey>::new(part(), Nothing {}, Nothing {})).await?
             };
             shown(args.of.json, &done, &format!("ended {}", args.id))?;
         }

@@ -57,15 +57,12 @@ pub async fn execute(command: &SessionCommand) -> anyhow::Result<ExitCode> {
         SessionCommand::End(args) => {
             let client = args.of.api.client()?;
             let id = || args.id.clone();
-            let done = match args.of.user.clone() {
-                Some(name) => {
-                    let part = || PartOfUser { name: name.clone(), id: id() };
-                    asked(&client, || Call::<user_access::EndSession>::new(part(), Nothing {}, Nothing {})).await?
-                }
-                None => {
-                    let part = || OwnPart { id: id() };
-                    asked(&client, || Call::<account::EndSession>::new(part(), Nothing {}, Nothing {})).await?
-                }
+            let done = if let Some(name) = args.of.user.clone() {
+                let part = || PartOfUser { name: name.clone(), id: id() };
+                asked(&client, || Call::<user_access::EndSession>::new(part(), Nothing {}, Nothing {})).await?
+            } else {
+                let part = || OwnPart { id: id() };
+                asked(&client, || Call::<account::EndSession>::new(part(), Nothing {}, Nothing {})).await?
             };
             shown(args.of.json, &done, &format!("ended {}", args.id))?;
         }

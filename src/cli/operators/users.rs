@@ -32,7 +32,7 @@ pub enum UserCommand {
     Change(ChangeArgs),
     /// Removes an account with its sessions and keys.
     Remove(RemoveArgs),
-    /// Prints the hash of a password, for the file that server.first_admin names; asks no fleet.
+    /// Prints the hash of a password, for the file of the first admin; asks no fleet.
     Hash,
 }
 
@@ -77,6 +77,7 @@ pub struct CreateArgs {
 
 /// Arguments of `botfleet user change`.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct ChangeArgs {
     /// Address of the fleet, and the form of the answer.
     #[command(flatten)]

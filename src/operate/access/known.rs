@@ -124,14 +124,13 @@ impl Known {
             self.memory().by_hash.remove(&hash);
             found = None;
         }
-        let found = match found {
-            Some(found) => found,
-            None => {
-                let before = self.memory().number;
-                let (session, owner) = self.store.session(&hash).await?.ok_or_else(unknown)?;
-                let found = of_stored_session(session, &owner).ok_or_else(unknown)?;
-                self.remember(hash.clone(), found, before)
-            }
+        let found = if let Some(found) = found {
+            found
+        } else {
+            let before = self.memory().number;
+            let (session, owner) = self.store.session(&hash).await?.ok_or_else(unknown)?;
+            let found = of_stored_session(session, &owner).ok_or_else(unknown)?;
+            self.remember(hash.clone(), found, before)
         };
         if !found.is_awake(now) || found.is_over(now) {
             return Err(unknown());
@@ -151,14 +150,13 @@ impl Known {
     ) -> Result<Arc<Identity>, Failure> {
         let unknown = || Failure::new(Code::Unauthenticated, "the API key is not known here, or is over");
         let sent = token::read_key(key).ok_or_else(unknown)?;
-        let found = match self.remembered(&sent.hash).await? {
-            Some(found) => found,
-            None => {
-                let before = self.memory().number;
-                let (stored, owner) = self.store.key(&sent.id).await?.ok_or_else(unknown)?;
-                let found = of_stored_key(stored, &owner, &sent.hash, now).ok_or_else(unknown)?;
-                self.remember(sent.hash.clone(), found, before)
-            }
+        let found = if let Some(found) = self.remembered(&sent.hash).await? {
+            found
+        } else {
+            let before = self.memory().number;
+            let (stored, owner) = self.store.key(&sent.id).await?.ok_or_else(unknown)?;
+            let found = of_stored_key(stored, &owner, &sent.hash, now).ok_or_else(unknown)?;
+            self.remember(sent.hash.clone(), found, before)
         };
         let here = |networks: &[IpNet]| {
             networks.is_empty() || from.is_none_or(|from| networks.iter().any(|net| net.contains(&from.to_canonical())))

@@ -88,7 +88,7 @@ async fn any_node_takes_any_order(stage: &ClusterStage) {
     for order in &orders {
         by_target.entry(order["target"].as_str().unwrap()).or_default().push(order["number"].as_i64().unwrap());
         let expected = if order["kind"] == "release" { "failed" } else { "done" };
-        assert_eq!((&order["state"], &order["by"]), (&json!(expected), &json!("api")), "{order}");
+        assert_eq!((&order["state"], &order["by"]), (&json!(expected), &json!("local")), "{order}");
         let node = order["node"].as_str().unwrap();
         assert!(order["target"] == format!("node {node}") || ["n1", "n2"].contains(&node), "{order}");
         let (status, shown) = stage.get(0, &format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await;
@@ -124,7 +124,7 @@ async fn an_order_that_no_owner_carries_out_in_time_is_told_as_under_way() {
     let (_, orders) = stage.get(0, "/api/v1/orders").await;
     assert_eq!(orders, json!({ "orders": [], "next": null }));
     // A node that owns nothing outlives the owner, and gives the order for it.
-    let files = stage.files("api", "api", "cluster_orders_late").await;
+    let files = stage.files("local", "local", "cluster_orders_late").await;
     stage.nodes.push(Product::start(binary(), files).await.unwrap());
     let name = stage.cluster(1).await["leases"]
         .as_array()
