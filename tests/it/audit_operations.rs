@@ -21,11 +21,18 @@ use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
+use crate::fleet_orders::command;
+use crate::fleet_stage::FleetStage;
 use crate::operate::Stage;
+
+fn local() -> Arc<Principal> {
+    let context = Context { agent: Some("curl".to_owned()), ..Context::default() };
+    Arc::new(Principal::new(Arc::new(Identity::local()), context))
+}
 
 /// Entries that are to be sealed by now; the sealer comes twice a second.
 async fn entries(stage: &Stage, acts: usize) -> Vec<AuditEntry> {
-    let by = Arc::new(Principal::new(Arc::new(Identity::local()), Context::default()));
+    let by = local();
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         let page = stage.operations().audit_entries(&by.grant().unwrap(), EntriesAsked::default()).await.unwrap();
@@ -49,8 +56,7 @@ async fn on_file(stage: &Stage, sql: &'static str) {
 #[tokio::test]
 async fn every_act_is_in_the_audit_with_who_what_and_how_it_ended() {
     let stage = Stage::start().await;
-    let (operations, by) =
-        (stage.operations(), Arc::new(Principal::new(Arc::new(Identity::local()), Context::default())));
+    let (operations, by) = (stage.operations(), local());
     let bot = stage.fleet.bot_named("Ada").unwrap();
     operations.set_stop(&by.grant().unwrap(), Part::Bot("Ada"), true).await.unwrap();
     operations.set_stop(&by.grant().unwrap(), Part::Bot("Ada"), false).await.unwrap();
@@ -78,7 +84,7 @@ async fn every_act_is_in_the_audit_with_who_what_and_how_it_ended() {
         "words of a chat are read once a day"
     );
     assert_eq!((entries[0].principal.name.as_str(), entries[0].origin.node.as_str()), ("local", "embedded"));
-    assert_eq!(entries[0].object.name.as_deref(), Some("Ada"));
+    assert_eq!((entries[0].object.name.as_deref(), entries[0].origin.agent.as_deref()), (Some("Ada"), Some("curl")));
     assert_eq!(entries[0].before, Some(json!({ "stop": null })));
     assert_eq!(entries[1].before, entries[0].after, "each state follows the one before");
     assert_eq!(entries[2].after, Some(json!({ "already": false })));
@@ -100,8 +106,7 @@ async fn every_act_is_in_the_audit_with_who_what_and_how_it_ended() {
 #[tokio::test]
 async fn what_cannot_be_audited_is_not_done() {
     let stage = Stage::start().await;
-    let (operations, by) =
-        (stage.operations(), Arc::new(Principal::new(Arc::new(Identity::local()), Context::default())));
+    let (operations, by) = (stage.operations(), local());
     on_file(&stage, "CREATE TRIGGER refuse BEFORE INSERT ON audit_entry BEGIN SELECT raise(ABORT, 'no entry'); END")
         .await;
     assert!(operations.set_stop(&by.grant().unwrap(), Part::Fleet, true).await.is_err());
@@ -121,4 +126,45 @@ async fn what_cannot_be_audited_is_not_done() {
     operations.set_stop(&by.grant().unwrap(), Part::Fleet, true).await.unwrap();
     assert_eq!(entries(&stage, 1).await.len(), 1);
     stage.end().await;
+}
+
+/// The real program, the real command line, and somebody with access to the file.
+#[tokio::test]
+async fn the_audit_is_listed_checked_and_exported_by_commands() {
+    let stage = FleetStage::small().await;
+    for path in ["/api/v1/control/stop", "/api/v1/control/start"] {
+        assert!(stage.post(path, &json!({ "scope": "fleet" })).await.status().is_success());
+    }
+    let until = Instant::now() + Duration::from_secs(10);
+    let listed = loop {
+        let (code, listed, _) = command(&stage, &["audit", "list", "--object", "fleet"]).await;
+        assert_eq!(code, Some(0));
+        if listed.lines().count() == 2 {
+            break listed;
+        }
+        assert!(Instant::now() < until, "{listed}");
+    };
+    assert!(listed.lines().next().unwrap().contains("  local        stop fleet on "), "{listed}");
+    let (_, json_line, _) = command(&stage, &["audit", "list", "--act", "start", "--json"]).await;
+    let line: serde_json::Value = serde_json::from_str(&json_line).unwrap();
+    assert_eq!(line["entry"]["after"], json!({ "stop": null }), "{json_line}");
+    let (code, _, told) = command(&stage, &["audit", "list", "--act", "start"]).await;
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+    let (code, _, told) = command(&stage, &["audit", "list", "--act", "sing"]).await;
+    assert!(code == Some(1) && told.contains("acts are stop"), "{told}");
+
+    let (code, export, _) = command(&stage, &["audit", "export"]).await;
+    let lines: Vec<serde_json::Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let acts: Vec<_> = lines[1..].iter().map(|line| line["entry"]["act"].as_str().unwrap()).collect();
+    assert_eq!((code, acts), (Some(0), vec!["stop", "start"]));
+    let head = lines[0]["head"].as_str().unwrap().to_owned();
+    let (code, sound, _) = command(&stage, &["audit", "verify", "--head", &head]).await;
+    assert!(code == Some(0) && sound.starts_with("sound: ") && sound.contains("is in the chain"), "{sound}");
+
+    let path = stage.product.files().database();
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    connection.execute("UPDATE audit_entry SET body = replace(body, 'stop', 'sing') WHERE block = 1").await.unwrap();
+    connection.close().await.unwrap();
+    let (code, told, _) = command(&stage, &["audit", "verify"]).await;
+    assert!(code == Some(1) && told.starts_with("block 1 has an entry that was changed"), "{told}");
 }

@@ -124,7 +124,7 @@ async fn an_order_that_no_owner_carries_out_in_time_is_told_as_under_way() {
     let (_, orders) = stage.get(0, "/api/v1/orders").await;
     assert_eq!(orders, json!({ "orders": [], "next": null }));
     // A node that owns nothing outlives the owner, and gives the order for it.
-    let files = stage.files("local", "local", "cluster_orders_late").await;
+    let files = stage.files("api", "api", "cluster_orders_late").await;
     stage.nodes.push(Product::start(binary(), files).await.unwrap());
     let name = stage.cluster(1).await["leases"]
         .as_array()
