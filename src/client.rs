@@ -15,6 +15,9 @@ use crate::api::route::{Body, Call, Method, Need, Route};
 /// Most time for an answer, since an order waits for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// Most time for an answer that is handed on as it comes.
+const COPY_WITHIN: Duration = Duration::from_mins(30);
+
 /// Largest answer.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -116,6 +119,37 @@ impl Client {
     where
         <R::Answer as Answer>::Item: DeserializeOwned,
     {
+        let (status, body) = self.answer(self.request(&call)?).await?;
+        if !(200..300).contains(&status) {
+            return Err(refused(status, &body));
+        }
+        serde_json::from_slice(&body).map_err(|error| match R::METHOD {
+            Method::Get => CallError::Foreign(error.to_string()),
+            _ => CallError::Done(error.to_string()),
+        })
+    }
+
+    /// Calls a route and hands its answer on as it comes, however long it is.
+    ///
+    /// # Errors
+    /// The reason why there is no answer, or why it breaks off.
+    pub async fn copy<R: Route>(
+        &self,
+        call: Call<R>,
+        mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<(), CallError> {
+        let mut response = self.sent(self.request(&call)?.timeout(COPY_WITHIN)).await?;
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            return Err(refused(status, &body(response).await?));
+        }
+        while let Some(piece) = response.chunk().await.map_err(CallError::Unanswered)? {
+            take(&piece).map_err(|error| CallError::Unfit(format!("the answer cannot be written: {error}")))?;
+        }
+        Ok(())
+    }
+
+    fn request<R: Route>(&self, call: &Call<R>) -> Result<reqwest::RequestBuilder, CallError> {
         let address = address::<R>(&call.path, &call.query).map_err(|unfit| CallError::Unfit(unfit.to_string()))?;
         let url = format!("{}{address}", self.base);
         let mut request = match R::METHOD {
@@ -131,19 +165,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose_secret());
         }
-        if <R::Body as Body>::NEED != Need::Absent {
-            request = request.json(&call.body);
-        }
-        let (status, body) = self.answer(request).await?;
-        if !(200..300).contains(&status) {
-            let Problem { code, detail } = serde_json::from_slice(&body).unwrap_or_default();
-            let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
-            return Err(CallError::Refused { status, code: or(code, "unknown"), detail: or(detail, "no detail") });
-        }
-        serde_json::from_slice(&body).map_err(|error| match R::METHOD {
-            Method::Get => CallError::Foreign(error.to_string()),
-            _ => CallError::Done(error.to_string()),
-        })
+        Ok(if <R::Body as Body>::NEED == Need::Absent { request } else { request.json(&call.body) })
     }
 
     /// Returns the status and body of what is at a path outside the list: health and metrics.
@@ -157,6 +179,11 @@ impl Client {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), CallError> {
+        let response = self.sent(request).await?;
+        Ok((response.status().as_u16(), body(response).await?))
+    }
+
+    async fn sent(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CallError> {
         let failed = |cause: reqwest::Error| {
             if cause.is_builder() {
                 CallError::Unfit(format!("{:?} is no address: write HOST:PORT, or unix:PATH", self.address))
@@ -166,15 +193,23 @@ impl Client {
                 CallError::Unanswered(cause)
             }
         };
-        let mut response = request.send().await.map_err(failed)?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(CallError::Unanswered)? {
-            if body.len() + chunk.len() > ANSWER_MAX_BYTES {
-                return Err(CallError::Foreign(format!("it is longer than {ANSWER_MAX_BYTES} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((status, body))
+        request.send().await.map_err(failed)
     }
+}
+
+async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(CallError::Unanswered)? {
+        if body.len() + chunk.len() > ANSWER_MAX_BYTES {
+            return Err(CallError::Foreign(format!("it is longer than {ANSWER_MAX_BYTES} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn refused(status: u16, body: &[u8]) -> CallError {
+    let Problem { code, detail } = serde_json::from_slice(body).unwrap_or_default();
+    let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
+    CallError::Refused { status, code: or(code, "unknown"), detail: or(detail, "no detail") }
 }

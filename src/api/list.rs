@@ -2,8 +2,8 @@
 
 use super::route::Route;
 use super::{
-    account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style,
-    user_access, users,
+    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session,
+    style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -57,6 +57,10 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<user_access::ListKeys>();
     visitor.visit::<user_access::AddKey>();
     visitor.visit::<user_access::EndKey>();
+    visitor.visit::<audit::List>();
+    visitor.visit::<audit::Head>();
+    visitor.visit::<audit::Verify>();
+    visitor.visit::<audit::Export>();
 }
 
 #[cfg(test)]

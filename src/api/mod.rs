@@ -17,6 +17,7 @@
 pub mod account;
 pub mod address;
 pub mod answer;
+pub mod audit;
 pub mod bots;
 pub mod chats;
 pub mod cluster;

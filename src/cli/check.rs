@@ -70,6 +70,7 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
             vec!["redis".into(), redis(config).to_owned()],
             vec!["cluster".into(), cluster(config)],
             vec!["telegram".into(), config.telegram.api_url.clone()],
+            vec!["audit".into(), config.audit_is_signed().to_owned()],
             vec!["log".into(), config.log.level.clone()],
         ],
     ));
@@ -256,6 +257,7 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
         "fleet": config.fleet,
         "bots": config.bots,
         "chats": config.chats,
+        "audit": { "signed": config.audit.key.is_some() || !config.many_nodes() },
         "log": { "level": config.log.level },
     });
     json!({

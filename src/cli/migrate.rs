@@ -23,6 +23,7 @@ use crate::store::settings::Backend;
 Examples:
   botfleet migrate status --profile production
   botfleet migrate up                      before the first node of a new version starts
+  botfleet migrate grant botfleet_run      lets another role than the owner run the fleet
   botfleet migrate check --json            exit code 0 when this version may run, 1 when not
   botfleet migrate down --to 1 --yes       takes migrations back, with what they stored")]
 pub struct MigrateArgs {
@@ -35,7 +36,7 @@ pub struct MigrateArgs {
 }
 
 /// The commands for the schema.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum MigrateCommand {
     /// Applies the pending migrations.
     Up {
@@ -47,6 +48,11 @@ pub enum MigrateCommand {
     Status,
     /// Tells by its exit code whether this version may run on the schema.
     Check,
+    /// Gives an existing role what a node needs to run, so that another one than the owner of the tables runs the fleet.
+    Grant {
+        /// The role.
+        role: String,
+    },
     /// Takes migrations back, the newest first.
     Down {
         /// The newest migration that stays; 0 for none.
@@ -70,12 +76,12 @@ pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (mut schema, place) = connect(&config).await?;
-    match args.command {
+    match &args.command {
         MigrateCommand::Up { force } => {
-            if force {
+            if *force {
                 super::output::tell("warning: nodes of other versions may fail on what this takes away\n");
             }
-            let applied = schema.up(env!("CARGO_PKG_VERSION"), force).await.context(place.clone())?;
+            let applied = schema.up(env!("CARGO_PKG_VERSION"), *force).await.context(place.clone())?;
             let text = if applied.is_empty() { "up to date".to_owned() } else { lines("applied", &applied) };
             say(args, &text, &json!({ "applied": steps_json(&applied) }))?;
         }
@@ -87,11 +93,15 @@ pub async fn execute(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
             let standing = Standing::of(&schema.steps().await.context(place.clone())?);
             return check(args, &place, &standing);
         }
+        MigrateCommand::Grant { role } => {
+            schema.grant(role).await.context(place)?;
+            say(args, &format!("{role} may run the fleet"), &json!({ "granted": role }))?;
+        }
         MigrateCommand::Down { to, yes } => {
             if !yes {
                 bail!("this drops what the migrations above {to} made, with all that is stored there; add --yes");
             }
-            let taken = schema.down(to).await.context(place)?;
+            let taken = schema.down(*to).await.context(place)?;
             let text = if taken.is_empty() { "nothing to take back".to_owned() } else { lines("taken back", &taken) };
             say(args, &text, &json!({ "taken_back": steps_json(&taken) }))?;
         }

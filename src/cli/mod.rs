@@ -13,6 +13,7 @@
 //! | `store` | `botfleet store compact`: rewrites the file of the store without its free space |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: lists dead letters, and gives one another try |
 //! | `people` | `botfleet people`: shows what is stored about a person, and carries out their rights |
+//! | `audit` | `botfleet audit`: lists what operators did, checks that nobody changed it, and takes it out |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
 //! | `why` | `botfleet why`: explains why a bot spoke, and why not the others |
 //! | `replay` | `botfleet replay`: runs a recorded chat under another manifest |
@@ -28,6 +29,7 @@
 
 pub mod api;
 pub mod apply;
+pub mod audit;
 pub mod check;
 pub mod cluster;
 pub mod dead_letters;
@@ -102,6 +104,9 @@ pub enum Command {
     /// Shows what the running fleet stores about a person, and sees to their rights.
     #[command(subcommand)]
     People(people::PeopleCommand),
+    /// Lists what operators did, checks that nobody changed that, and takes it out of the fleet.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Measures parts of the engine, without a fleet and without a network.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
@@ -155,6 +160,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
         Command::People(command) => people::execute(command).await,
+        Command::Audit(command) => audit::execute(command).await,
         Command::Eval(command) => eval::execute(command).await,
         Command::Why(args) => why::execute(args).await,
         Command::Replay(args) => replay::execute(args).await,

@@ -15,6 +15,7 @@
 //! | `manifest` | bots, personas, chats and providers |
 
 pub mod alerts;
+pub mod audit;
 pub mod cluster;
 pub mod connections;
 pub mod described;

@@ -11,6 +11,7 @@ use botfleet_actors::domain::keys::keyed;
 use botfleet_actors::domain::keys::rule::group;
 
 use super::alerts::AlertSettings;
+use super::audit::AuditSettings;
 use super::cluster::ClusterSettings;
 use super::fault::Fault;
 use super::sections::{BotKeys, ChatKeys, FleetKeys, StoreKeys};
@@ -45,6 +46,8 @@ keyed! {
         pub chats: ChatSettings = group::<ChatKeys>();
         /// The receivers of alerts.
         pub alerts: AlertSettings = group::<AlertSettings>();
+        /// The audit of what operators do.
+        pub audit: AuditSettings = group::<AuditSettings>();
         /// Form and level of the logs.
         pub log: LogSettings = group::<LogSettings>();
     }
@@ -81,6 +84,7 @@ impl Config {
         }
         faults.extend(self.webhooks.check_values(source));
         faults.extend(self.alerts.check_values(source));
+        faults.extend(self.audit.check_values(source));
         faults.extend(self.cluster.check_values(source));
         faults.extend(self.check_addresses(source));
         faults

@@ -1,5 +1,6 @@
 //! Operations on chats. Layer `operate`.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number};
 use botfleet_actors::ports::archive::{DECISIONS_MAX, DecisionQuery};
 
@@ -60,6 +61,8 @@ impl Operations {
         let chat = by.chat(self.fleet.chat_called(chat).ok_or_else(unknown)?)?;
         if let Some(texts) = texts {
             texts.chat(chat)?;
+            let entry = self.entry(texts, Act::ReadMessages, AuditObject::new(ObjectKind::Chat, chat))?;
+            self.fleet.audit.reading(entry, chat).await?;
         }
         let entry = match asked.about {
             None => None,

@@ -1,5 +1,8 @@
 //! Operations on the cluster. Layer `operate`.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
+use serde_json::{Value, json};
+
 use super::failure::Failure;
 use super::grant::Granted;
 use super::operations::Operations;
@@ -24,7 +27,10 @@ impl Operations {
     /// `UnknownNode` when no node of that name lives, `Conflict` when the fleet has one node.
     pub async fn set_draining(&self, by: &Granted<SteerCluster>, node: &str, draining: bool) -> Result<(), Failure> {
         by.everything()?;
-        Ok(self.fleet.set_draining(node, draining, by.by()).await?)
+        let act = if draining { Act::DrainNode } else { Act::UndrainNode };
+        let entry = self.entry(by, act, AuditObject::new(ObjectKind::Node, node))?;
+        let order = json!({ "draining": draining });
+        self.outward(entry, order, self.fleet.set_draining(node, draining, by.by())).await
     }
 
     /// Moves bots and chats to where hashing places them, or only tells which moves that takes.
@@ -33,6 +39,10 @@ impl Operations {
     /// `Conflict` when the fleet has one node, `Unavailable`.
     pub async fn rebalance(&self, by: &Granted<SteerCluster>, dry_run: bool) -> Result<Rebalanced, Failure> {
         by.everything()?;
-        Ok(self.fleet.rebalance(dry_run, by.by()).await?)
+        if dry_run {
+            return Ok(self.fleet.rebalance(true, by.by()).await?);
+        }
+        let entry = self.entry(by, Act::Rebalance, AuditObject::only(ObjectKind::Fleet))?;
+        self.outward(entry, Value::Null, self.fleet.rebalance(false, by.by())).await
     }
 }

@@ -1,5 +1,6 @@
 //! Stops and releases. Layer `operate`.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::control::StopScope;
 
 use super::failure::{Code, Failure};
@@ -25,15 +26,22 @@ impl Operations {
     /// # Errors
     /// `UnknownName`, `OutOfReach`, `Unavailable`.
     pub async fn set_stop(&self, by: &Granted<Stop>, part: Part<'_>, stopped: bool) -> Result<(), Failure> {
-        let scope = match part {
+        let (scope, object) = match part {
             Part::Fleet => {
                 by.everything()?;
-                StopScope::Fleet
+                (StopScope::Fleet, AuditObject::only(ObjectKind::Fleet))
             }
-            Part::Chat(name) => StopScope::Chat(by.chat(self.chat_named(name)?)?),
-            Part::Bot(name) => StopScope::Bot(by.bot(self.bot_named(name)?)?),
+            Part::Chat(name) => {
+                let chat = by.chat(self.chat_named(name)?)?;
+                (StopScope::Chat(chat), AuditObject::new(ObjectKind::Chat, chat).called(name))
+            }
+            Part::Bot(name) => {
+                let bot = by.bot(self.bot_named(name)?)?;
+                (StopScope::Bot(bot), AuditObject::new(ObjectKind::Bot, bot).called(name))
+            }
         };
-        let set = self.fleet.set_stop(scope, stopped, by.by()).await;
+        let entry = self.entry(by, if stopped { Act::Stop } else { Act::Start }, object)?;
+        let set = self.fleet.set_stop(scope, stopped, by.by(), Some(entry)).await;
         set.map_err(|error| Failure::unavailable(&error))
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use botfleet_actors::domain::ids::{BotId, ChatId};
 
+use super::context::Context;
 use super::failure::{Code, Failure};
 use super::permission::Permission;
 use super::principal::Principal;
@@ -52,6 +53,11 @@ impl<P: Permission> Granted<P> {
     /// Returns who was granted the permission.
     pub fn principal(&self) -> &Arc<Principal> {
         &self.principal
+    }
+
+    /// Returns the circumstances of the request.
+    pub fn context(&self) -> &Context {
+        self.principal.context()
     }
 
     /// Checks that a bot is within reach.

@@ -11,11 +11,14 @@
 //! | `permission` | the permissions as types, and the least role of each |
 //! | `grant` | a principal's permission, as proof that it was granted |
 //! | `failure` | why something was not done, by what the caller does about it |
+//! | `context` | the circumstances of a request |
+//! | `audit` | entries of operations, and the reading of them |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
 pub mod access;
 pub mod account;
+pub mod audit;
 mod bots;
 pub mod chats;
 mod cluster;

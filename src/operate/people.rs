@@ -1,5 +1,6 @@
 //! Rights of people. Layer `operate`.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::people::{PersonRecord, Right};
 
@@ -30,6 +31,12 @@ impl Operations {
         right: Right,
     ) -> Result<bool, Failure> {
         by.everything()?;
-        self.fleet.claim(person, right, by.by()).await.map_err(|error| Failure::unavailable(&error))
+        let act = match right {
+            Right::Forget => Act::ForgetPerson,
+            Right::OptOut => Act::OptOutPerson,
+            Right::OptIn => Act::OptInPerson,
+        };
+        let entry = self.entry(by, act, AuditObject::new(ObjectKind::Person, person))?;
+        self.fleet.claim(person, right, by.by(), entry).await.map_err(|error| Failure::unavailable(&error))
     }
 }

@@ -65,6 +65,8 @@ permissions! {
     ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";
     ReadUsers = "users:read" from Admin: "Read accounts, their sessions and their API keys.";
     ChangeUsers = "users:write" from Admin (Fresh): "Make, change and remove accounts, and end their sessions and API keys.";
+    ReadAudit = "audit:read" from Admin: "Read who did what, and check that nobody changed it.";
+    ExportAudit = "audit:export" from Admin (Fresh): "Take the audit out of the fleet.";
 }
 
 #[cfg(test)]

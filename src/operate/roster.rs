@@ -1,5 +1,6 @@
 //! The configuration of bots and chats. Layer `operate`. Keeps I10, I12.
 
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::roster::RosterPlan;
 
 use super::failure::Failure;
@@ -21,6 +22,7 @@ impl Operations {
         dry_run: bool,
     ) -> Result<AppliedRoster, Failure> {
         by.everything()?;
-        Ok(self.fleet.apply(plan, dry_run, by.by()).await?)
+        let entry = self.entry(by, Act::ApplyRoster, AuditObject::only(ObjectKind::Fleet))?;
+        Ok(self.fleet.apply(plan, dry_run, by.by(), entry).await?)
     }
 }

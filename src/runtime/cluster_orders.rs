@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use botfleet_actors::actors::fleet::messages::FleetMsg;
+use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::ids::ConfigSeq;
 use botfleet_actors::domain::ownership::{Lease, LeaseKey, NodeRecord, NodeState, Picture, Wish};
 use botfleet_actors::domain::roster::RosterPlan;
@@ -18,6 +19,7 @@ use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::store::StoreError;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::cluster_view::{ClusterView, MoveView, Names, Teller, view};
 use super::fleet::RunningFleet;
@@ -188,11 +190,17 @@ impl RunningFleet {
         Ok(())
     }
 
-    /// Makes `plan` the stored roster of all nodes, or only tells what that would change.
+    /// Makes `plan` the stored roster of all nodes, with the entry of the audit, or only tells what that would change.
     ///
     /// # Errors
     /// `Store` when the plan lacks what every bot or chat has, contradicts the store, or names a provider that this node does not have.
-    pub async fn apply(&self, plan: &RosterPlan, dry_run: bool, by: &str) -> Result<AppliedRoster, OrderError> {
+    pub async fn apply(
+        &self,
+        plan: &RosterPlan,
+        dry_run: bool,
+        by: &str,
+        entry: AuditEntry,
+    ) -> Result<AppliedRoster, OrderError> {
         if let Some(lacks) = plan.lacks() {
             return Err(StoreError::RosterRefused(lacks).into());
         }
@@ -208,7 +216,9 @@ impl RunningFleet {
         if dry_run || diff.is_empty() {
             return Ok(AppliedRoster { dry_run, config_seq: stored.config_seq, diff });
         }
-        let config_seq = self.node.store.apply_roster(plan, self.node.clock.now()).await?.config_seq;
+        let mut entry = entry.with_after(json!(diff));
+        entry.set_before(json!({ "config_seq": stored.config_seq }));
+        let config_seq = self.audit.apply_roster(plan, &entry).await?.config_seq;
         self.node.bus.publish(Audience::Everybody, BusMessage::ConfigurationChanged(config_seq));
         let _ = self.actor.cast(FleetMsg::ReadRoster);
         self.node.announce(EventKind::ConfigurationApplied, config_seq.to_string());

@@ -12,7 +12,8 @@ use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::node::webhooks::Webhooks;
 use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::domain::allowance::BudgetScope;
-use botfleet_actors::domain::commit::operations::{Operation, SetStop};
+use botfleet_actors::domain::audit::AuditEntry;
+use botfleet_actors::domain::commit::operations::{Audited, Operation, SetStop};
 use botfleet_actors::domain::commit::outcome::Applied;
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::{BotId, ChatId};
@@ -27,6 +28,7 @@ use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::accounts::Accounts;
+use super::audit::Audit;
 use super::credentials::Credentials;
 use super::events::EventHub;
 use super::health::{HealthWatch, share};
@@ -50,6 +52,8 @@ pub struct RunningFleet {
     pub(super) credentials: Arc<Credentials>,
     /// Events for watchers.
     pub events: Arc<EventHub>,
+    /// The audit of what operators do.
+    pub audit: Arc<Audit>,
     pub(super) role: NodeRole,
     pub(super) ownership: OwnershipSettings,
     pub(super) unready: AtomicBool,
@@ -173,16 +177,26 @@ impl RunningFleet {
         self.node.directory.known().bots.values().find(|bot| bot.spec.name == name).map(|bot| bot.id)
     }
 
-    /// Stops or starts a scope; the change is durable when the call returns.
+    /// Stops or starts a scope; the change, and its entry of the audit where it has one, are durable when the call returns.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn set_stop(&self, scope: StopScope, stopped: bool, by: &str) -> anyhow::Result<()> {
+    pub async fn set_stop(
+        &self,
+        scope: StopScope,
+        stopped: bool,
+        by: &str,
+        entry: Option<AuditEntry>,
+    ) -> anyhow::Result<()> {
         let at = self.node.clock.now();
         let rank = Rank::Operator;
         let order = if stopped { StopOrder::Set { until: None, rank } } else { StopOrder::Lift { rank } };
         let stop = SetStop { scope, order, by: by.to_owned(), at };
-        if let Applied::StopSet(stop) = self.node.committer.commit(Operation::SetStop(stop)).await? {
+        let act = match entry {
+            Some(entry) => Audited::operation(Operation::SetStop(stop), entry),
+            None => Operation::SetStop(stop),
+        };
+        if let Applied::StopSet(stop) = self.node.committer.commit(act).await? {
             self.node.people.stop_set(scope, stop);
         }
         let name = self.scope_name(scope);

@@ -10,6 +10,7 @@ use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::domain::ownership::{Incarnation, NewNode, NodeReport, NodeState};
 use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
+use botfleet_actors::ports::audit::AuditLog;
 use botfleet_actors::ports::bus::Bus;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
@@ -37,6 +38,7 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Home {
     pub(super) store: Arc<dyn Store>,
     pub(super) operators: Arc<dyn Operators>,
+    pub(super) audit: Arc<dyn AuditLog>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -73,6 +75,7 @@ impl Home {
     async fn alone(config: &Config, plan: &RosterPlan, telegram: TelegramDates) -> anyhow::Result<Self> {
         let store = Arc::new(SqliteStore::open(&config.store).await?);
         let operators: Arc<dyn Operators> = store.clone();
+        let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
         let roster = store.apply_roster(plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
@@ -81,7 +84,7 @@ impl Home {
             place: Place::Alone(tenure.epoch),
             bus: Arc::new(LocalBus::default()),
         };
-        Ok(Self { store, operators, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, clock, seat, roster, tenure })
     }
 
     async fn among(
@@ -111,7 +114,8 @@ impl Home {
         let tenure = Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         let seat = Seat { name, place: Place::Among { me, cluster: Arc::new(cluster) }, bus };
         let operators: Arc<dyn Operators> = store.clone();
-        Ok(Self { store, operators, clock, seat, roster, tenure })
+        let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
+        Ok(Self { store, operators, audit, clock, seat, roster, tenure })
     }
 }
 

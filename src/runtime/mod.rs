@@ -5,6 +5,7 @@
 //! | `clock` | the machine's clock, for an embedded database |
 //! | `database_clock` | the database's clock as a node of a cluster estimates it |
 //! | `health`, `alerts` | the node's health by what its parts did lately, and the alerts about it |
+//! | `audit`, `audit_key` | the audit of what operators do, and the key that signs it |
 //! | `home` | opens a process's store, clock and bus, and takes its place alone or among others |
 //! | `accounts` | gives the operators' layer the accounts, the clock and names |
 //! | `starting` | joins adapters and actors |
@@ -26,6 +27,8 @@
 
 mod accounts;
 pub mod alerts;
+pub mod audit;
+mod audit_key;
 pub mod clock;
 pub mod cluster_orders;
 pub mod cluster_view;

@@ -3,7 +3,8 @@
 //! A claim is durable when its call returns; the removal itself goes on afterwards, also over a restart.
 
 use botfleet_actors::actors::node::committer::CommitError;
-use botfleet_actors::domain::commit::operations::Operation;
+use botfleet_actors::domain::audit::AuditEntry;
+use botfleet_actors::domain::commit::operations::{Audited, Operation};
 use botfleet_actors::domain::commit::outcome::Applied;
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::domain::people::{PersonRecord, Right, SetRight};
@@ -20,13 +21,20 @@ impl RunningFleet {
         self.node.store.person(person).await
     }
 
-    /// Claims a right in the name of a person; returns whether the right was in force already.
+    /// Claims a right in the name of a person, with the entry of the audit; returns whether the right was in force already.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn claim(&self, person: TelegramUserId, right: Right, by: &str) -> Result<bool, CommitError> {
+    pub async fn claim(
+        &self,
+        person: TelegramUserId,
+        right: Right,
+        by: &str,
+        entry: AuditEntry,
+    ) -> Result<bool, CommitError> {
         let right = SetRight { person, right, by: by.to_owned(), at: self.node.clock.now() };
-        let done = self.node.committer.commit(Operation::SetRight(right.clone())).await?;
+        let act = Audited::operation(Operation::SetRight(right.clone()), entry);
+        let done = self.node.committer.commit(act).await?;
         if done != Applied::RightOutdated {
             self.node.right_stored(&right);
         }

@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 
 use super::accounts::{self, Accounts};
 use super::alerts::Alerts;
+use super::audit::Audit;
+use super::audit_key::audit_key;
 use super::clock::TelegramDates;
 use super::credentials::Credentials;
 use super::events::{self, EventHub};
@@ -69,8 +71,11 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
-        let Home { store, operators, clock, seat, roster, tenure } =
+        let Home { store, operators, audit, clock, seat, roster, tenure } =
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
+        // Once the store is open, no other process makes the key meanwhile.
+        let audit_key = audit_key(config, &ProcessSecrets)?;
+        let audit = Arc::new(Audit::new(audit, audit_key, Arc::clone(&clock), seat.name.as_str()));
         for bot in roster.bots.values() {
             if let Err(reason) = credentials.token(&bot.spec) {
                 tracing::error!(bot.name = %bot.spec.name, reason, "no token for a bot, it cannot run on this node");
@@ -104,6 +109,7 @@ impl RunningFleet {
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
         tasks.spawn(recorder::add_up());
         tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&node.clock)));
+        tasks.spawn(Arc::clone(&audit).keep());
         let (alerts, teller) = Alerts::new(&node.name, Arc::clone(&node.clock), config.alerts.every, webhook, chat);
         let told = config.alerts.is_on();
         tasks.spawn(teller.run());
@@ -121,6 +127,7 @@ impl RunningFleet {
             tokens_looked_up: std::sync::Mutex::default(),
             credentials,
             events,
+            audit,
             role,
             ownership,
             unready,

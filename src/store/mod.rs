@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `settings` | the choice of the database, its address, and how it is used |
 //! | `sql` | the ports, implemented once: the statements, one text for both databases, and the calls that run them |
+//! | `chain` | hashes and signatures of the audit |
 //! | `commit` | the statements of the group commit |
 //! | `tables` | the list of the tables, with the rules for their rows |
 //! | `rows` | the columns of each table, said once |
@@ -17,6 +18,7 @@
 
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not items")]
 
+mod chain;
 mod commit;
 mod engine;
 mod fault;

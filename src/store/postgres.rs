@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `open`, `migrations` | the address of the database, and a schema that this version knows |
+//! | `grants` | the rights of the role that runs the fleet |
 //! | `session` | connections, and the time limits of everything that runs on them |
 //! | `engine` | how statements run, on connections for each purpose |
 //! | `commit`, `load` | the group commit: two crossings to the server, or five under locks, whatever the batch's size |
@@ -15,6 +16,7 @@
 pub(super) mod cluster;
 pub(super) mod commit;
 pub(super) mod engine;
+pub mod grants;
 pub(super) mod load;
 pub mod migrations;
 pub mod open;

@@ -1,4 +1,4 @@
-//! Implements the ports `Store` and `Archive` once for both databases: the statements, one text for both, and the calls that
+//! Implements the ports `Store`, `Archive` and `AuditLog` once for both databases: the statements, one text for both, and the calls that
 //! run them. Layer: adapter.
 //!
 //! | file | holds |
@@ -8,9 +8,11 @@
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
+pub(super) mod audit;
 pub(super) mod expiry;
 pub(super) mod growth;
 pub(super) mod operators;
@@ -19,14 +21,17 @@ pub(super) mod outcomes;
 pub(super) mod people;
 pub(super) mod reads;
 pub(super) mod roster;
+pub(super) mod sealing;
 pub(super) mod tenure;
 pub(super) mod text;
 pub(super) mod values;
+pub(super) mod verifying;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use botfleet_actors::ports::archive::archive_methods;
+use botfleet_actors::ports::audit::audit_methods;
 use botfleet_actors::ports::operators::operators_methods;
 use botfleet_actors::ports::store::store_methods;
 
@@ -112,9 +117,17 @@ port! { $ operators_methods Operators for Engine by operators:
     keys = all operators::KEYS;
 }
 
+port! { $ audit_methods AuditLog for Engine by audit:
+    seal = call sealing::seal;
+    audit_head = call sealing::audit_head;
+    fold_audit = call sealing::fold_audit;
+    verify_audit = call verifying::verify_audit;
+}
+
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
     let rights = [expiry::ALL, growth::ALL, operators::ALL, orders::ALL, people::ALL];
-    texts.into_iter().chain(rights).flatten().copied().collect()
+    let audit = [audit::ALL, sealing::ALL, verifying::ALL];
+    texts.into_iter().chain(rights).chain(audit).flatten().copied().collect()
 }

@@ -120,6 +120,9 @@ tables! {
     commit_mark only Postgres: Bounded, goes(Never "one row a process; tidying deletes those of a week ago"),
         forgotten(Never "names no person");
     audit: Bounded, goes(By "drop_audit"), forgotten(Never "proves for a year what the person ordered");
+    audit_entry: Growing, goes(By "drop_audit_entries"), forgotten(By "forget_audit");
+    audit_block: Growing, goes(By "drop_audit_blocks"), forgotten(Never "holds hashes alone");
+    audit_checkpoint: Bounded, goes(Never "one row"), forgotten(Never "holds hashes alone");
     erasure: Bounded, goes(Never "words that arrive late must be known as forgotten"),
         forgotten(Never "is the request itself");
     opt_out: Bounded, goes(Never "holds until the person opts in"), forgotten(Never "is the person's own order");

@@ -1,5 +1,10 @@
 //! Integration tests of the `botfleet` package: one binary, real parts.
 mod api;
+mod audit;
+mod audit_acts;
+mod audit_operations;
+mod audit_postgres;
+mod audit_stage;
 mod check_command;
 mod check_online;
 mod circles;

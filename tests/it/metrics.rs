@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use botfleet_actors::domain::audit::Act;
 use botfleet_actors::domain::people::Right;
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::metrics::{ALL, Described};
@@ -46,6 +47,7 @@ fn the_operators_page_names_every_live_event_and_every_action_of_the_audit() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md")).unwrap();
     let missing = |name: &&str| !page.contains(&format!("`{name}`"));
     let names = EventKind::ALL.map(EventKind::as_str).into_iter().chain(Right::ALL.map(Right::as_str));
+    let names = names.chain(Act::ALL.map(Act::as_str));
     assert_eq!(names.filter(missing).collect::<Vec<_>>(), [""; 0]);
 }
 

@@ -34,7 +34,7 @@ use tempfile::TempDir;
 pub(crate) struct Stage {
     pub(crate) fleet: Arc<RunningFleet>,
     _world: Simulation,
-    _folder: TempDir,
+    pub(super) folder: TempDir,
 }
 
 impl Stage {
@@ -66,7 +66,7 @@ impl Stage {
         let manifest = Manifest::read(&manifest, "test.toml", &GivenSecrets(tokens)).unwrap();
         let fleet = Arc::new(RunningFleet::start(&config, manifest).await.unwrap());
         assert!(fleet.wait_until_polling(Duration::from_secs(20)).await);
-        Self { fleet, _world: world, _folder: folder }
+        Self { fleet, _world: world, folder }
     }
 
     pub(crate) fn operations(&self) -> Operations {

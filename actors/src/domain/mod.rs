@@ -13,6 +13,7 @@
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
 //! | `people` | rights of people |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `audit`, `chain` | who did what, and the chain of blocks that proves it |
 //! | `silence`, `pause` | reasons why a bot cannot speak, and pauses that Telegram asked for |
 //! | `allowance` | budgets, and the blocks that nodes take from them |
 //! | `schema` | the check of a JSON answer against its schema |
@@ -20,6 +21,8 @@
 //! | `commit` | the operations of a group commit and the pure code that judges them |
 
 pub mod allowance;
+pub mod audit;
+pub mod chain;
 pub mod commit;
 pub mod control;
 pub mod curve;

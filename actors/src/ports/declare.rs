@@ -34,7 +34,7 @@ macro_rules! port {
             ($dollar rule:ident $dollar($dollar words:tt)*) => {
                 const _: () = {
                     #[allow(clippy::wildcard_imports, unused_imports, reason = "the types of the methods")]
-                    use $crate::ports::{archive::*, operators::*, outcomes::*, store::*};
+                    use $crate::ports::{archive::*, audit::*, operators::*, outcomes::*, store::*};
                     $dollar rule! { $dollar($dollar words)* $($method($($value: $type),*) -> $result;)+ }
                 };
             };

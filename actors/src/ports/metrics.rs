@@ -277,6 +277,8 @@ metrics! {
         counter requests_refused_total { code }
         /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP.
         counter http_connections_refused_total { reason }
+        /// Entries of the audit that this node sealed.
+        counter audit_entries_sealed_total {}
         /// Alerts by webhook or chat.
         counter alerts_total { way, outcome }
         /// Alerts given up because too many waited.

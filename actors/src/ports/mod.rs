@@ -3,6 +3,7 @@
 //! One error enum per port, in the port's file; its variants follow what the caller does with them.
 
 pub mod archive;
+pub mod audit;
 pub mod bus;
 pub mod clock;
 pub mod cluster;

@@ -122,7 +122,7 @@ impl FaultyStore {
 
     fn refusal(&self, operation: &Operation) -> Option<Refusal> {
         let refused = self.refused.lock().unwrap();
-        let of_name = |(name, _): &&(&'static str, String)| *name == operation.name();
+        let of_name = |(name, _): &&(&'static str, String)| *name == operation.act().name();
         let words = refused.iter().filter(of_name).find(|(_, words)| format!("{operation:?}").contains(words));
         words.map(|_| Refusal::Conflict("a row contradicts what is stored".to_owned()))
     }
@@ -162,7 +162,7 @@ impl FaultyStore {
     async fn commit_as_told(&self, batch: Vec<Operation>) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         // As slow as a disk: others queue behind the commit, and paused time moves on even if callers never wait.
         tokio::time::sleep(COMMIT_TAKES).await;
-        let names: Vec<_> = batch.iter().map(Operation::name).collect();
+        let names: Vec<_> = batch.iter().map(|operation| operation.act().name()).collect();
         let _ = self.held.subscribe().wait_for(|held| held.spares(&names)).await;
         let fault = self.fault(&names);
         let failed = |names: &[&'static str]| {

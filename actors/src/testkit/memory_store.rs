@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use self::state::State;
+use crate::domain::audit::AuditEntry;
 use crate::domain::commit::operations::Operation;
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::Epoch;
@@ -58,6 +59,11 @@ impl MemoryStore {
     /// Returns how many commits succeeded.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::SeqCst)
+    }
+
+    /// Returns the entries of the audit, in the order of their acts.
+    pub fn acts(&self) -> Vec<AuditEntry> {
+        self.state().acts.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -210,7 +210,7 @@ impl Stage {
     /// Waits until everything has come to rest, checks the ledger against the product's outcomes, and stops the fleet.
     pub(super) async fn finish(self, deadline: Duration, story: &mut Story) -> anyhow::Result<Report> {
         let mut events = self.events();
-        self.fleet.set_stop(StopScope::Fleet, true, "demo").await?;
+        self.fleet.set_stop(StopScope::Fleet, true, "demo", None).await?;
         let until = Instant::now() + deadline;
         loop {
             let quiet =

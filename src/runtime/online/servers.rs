@@ -53,8 +53,13 @@ async fn postgres(url: &SecretString, password: Option<&SecretString>) -> Findin
         Err(error) => return Finding::fault("database", "PostgreSQL", error.to_string(), "correct store.url"),
     };
     let place = address.place().to_owned();
-    let steps = tokio::time::timeout(WITHIN, async { anyhow::Ok(Schema::connect(&address).await?.steps().await?) });
-    match steps.await {
+    let asked = tokio::time::timeout(WITHIN, async {
+        let mut schema = Schema::connect(&address).await?;
+        let standing = Standing::of(&schema.steps().await?);
+        let guarded = if standing.pending.is_empty() { Some(schema.audit_is_guarded().await?) } else { None };
+        anyhow::Ok((standing, guarded))
+    });
+    match asked.await {
         Err(_) => {
             let what = format!("does not answer within {} s", WITHIN.as_secs());
             Finding::fault("database", place, what, "check host, port and firewall of store.url")
@@ -62,24 +67,27 @@ async fn postgres(url: &SecretString, password: Option<&SecretString>) -> Findin
         Ok(Err(error)) => {
             Finding::fault("database", place, format!("{error:#}"), "check store.url, the role and its rights")
         }
-        Ok(Ok(steps)) => {
-            let standing = Standing::of(&steps);
-            match (standing.newer_contract, standing.pending.len()) {
-                (Some(found), _) => Finding::fault(
-                    "database",
-                    place,
-                    format!("schema {found:04} is of a newer botfleet"),
-                    "run that version",
-                ),
-                (None, 0) => Finding::sound("database", place, "answers, its schema is this version's"),
-                (None, pending) => Finding::fault(
-                    "database",
-                    place,
-                    format!("{pending} migrations are pending"),
-                    "run botfleet migrate up",
-                ),
-            }
-        }
+        Ok(Ok((standing, guarded))) => match (standing.newer_contract, standing.pending.len()) {
+            (Some(found), _) => Finding::fault(
+                "database",
+                place,
+                format!("schema {found:04} is of a newer botfleet"),
+                "run that version",
+            ),
+            (None, 0) if guarded == Some(false) => Finding::warning(
+                "database",
+                place,
+                "answers, its schema is this version's; its role owns the audit and can delete from it",
+                "migrate as the owner, run as another role, and give that its rights by botfleet migrate grant ROLE",
+            ),
+            (None, 0) => Finding::sound("database", place, "answers, its schema is this version's"),
+            (None, pending) => Finding::fault(
+                "database",
+                place,
+                format!("{pending} migrations are pending"),
+                "run botfleet migrate up",
+            ),
+        },
     }
 }
 

@@ -69,12 +69,12 @@ impl Counted {
 
 /// Returns whether a batch changes owners.
 pub(super) fn hands_over(batch: &[Operation]) -> bool {
-    batch.iter().any(|operation| matches!(operation, Operation::HandOver(_)))
+    batch.iter().any(|operation| matches!(operation.act(), Operation::HandOver(_)))
 }
 
 /// Returns whether a batch changes stops.
 pub(super) fn sets_stops(batch: &[Operation]) -> bool {
-    batch.iter().any(|operation| matches!(operation, Operation::SetStop(_)))
+    batch.iter().any(|operation| matches!(operation.act(), Operation::SetStop(_)))
 }
 
 /// Locks the leases that the batch needs and loads the rest, in the open transaction.

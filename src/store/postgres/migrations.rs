@@ -133,7 +133,7 @@ impl Standing {
 
 /// The schema of a database.
 pub struct Schema {
-    connection: PgConnection,
+    pub(super) connection: PgConnection,
     migrations: Vec<Migration>,
 }
 

@@ -8,6 +8,7 @@ use botfleet_actors::domain::commit::rows::Orders;
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::roster::DeliveryChoice;
 
+use super::audit;
 use super::people;
 use super::text::statements;
 use super::values::{Rows, values};
@@ -36,7 +37,7 @@ UPDATE send_pause SET until = `min|least`(send_pause.until, r.until) FROM `rows 
 
 /// Writes the orders of people. Runs before all other writes of its batch.
 pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fault> {
-    let Orders { deliveries, turns, outbox, inbox, pauses, rights, said } = orders;
+    let Orders { deliveries, turns, outbox, inbox, pauses, rights, said, audit: entries } = orders;
     write_deliveries(run, deliveries).await?;
     let turns = Rows::of(R::DATABASE, turns.iter().map(|(turn, (due, expires))| (*turn, *due, *expires)));
     let outbox = Rows::of(R::DATABASE, outbox.iter().map(|(outbox, expires)| (*outbox, *expires)));
@@ -53,6 +54,9 @@ pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fa
     for right in rights {
         let newest = said.get(&right.person).copied().unwrap_or(right.at);
         people::write(run, right, newest).await?;
+    }
+    for entry in entries {
+        audit::write(run, entry).await?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right,
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::Cut;
 
+use super::audit;
 use super::text::statements;
 use super::values::{Rows, json, values};
 use crate::store::engine::{Engine, Reads, Run, Work};
@@ -184,6 +185,7 @@ pub(crate) async fn forget(
     let wished_at: Option<Timestamp> = db.all(&WISHED_AT, values![wish]).await?.pop();
     let mut forgotten = forget_updates(db, person, cut).await?;
     forgotten += forget_entries(db, person).await?;
+    audit::forget(db, person).await?;
     db.wipe().await?;
     if let Some((wish, at)) = wish.zip(wished_at) {
         let mut task = db.begin().await?;

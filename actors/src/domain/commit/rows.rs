@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::allowance::AllowanceKey;
+use crate::domain::audit::AuditEntry;
 use crate::domain::control::{Stop, StopScope, Stops};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
@@ -178,13 +179,15 @@ pub struct Orders {
     pub rights: Vec<SetRight>,
     /// Time of people's last opt-out or opt-in.
     pub said: BTreeMap<TelegramUserId, Timestamp>,
+    /// Entries of the audit, in order.
+    pub audit: Vec<AuditEntry>,
 }
 
 impl Orders {
     /// Returns whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
-        let Self { deliveries, turns, outbox, inbox, pauses, rights, said } = self;
-        let delivery = deliveries.len() + pauses.len() + rights.len() + said.len();
+        let Self { deliveries, turns, outbox, inbox, pauses, rights, said, audit } = self;
+        let delivery = deliveries.len() + pauses.len() + rights.len() + said.len() + audit.len();
         delivery + turns.len() + outbox.len() + inbox.len() == 0
     }
 }

@@ -31,6 +31,11 @@ pub(super) trait Rule {
     /// The order in which the committer takes the operation.
     const PRIORITY: Priority;
 
+    /// Returns the order in which the committer takes this operation.
+    fn priority(&self) -> Priority {
+        Self::PRIORITY
+    }
+
     /// Returns the lease that the author must hold, and under which epoch (I6). The judge checks it before
     /// [`Rule::judge`], and its row is loaded without [`Rule::needs`].
     fn fence(&self) -> Option<(LeaseKey, Epoch)>;

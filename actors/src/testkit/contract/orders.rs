@@ -1,13 +1,19 @@
 //! Claims about webhooks, dead letters and turns that are given back: I1, I2, I4, I7. Part of the testkit.
 
 use super::{Home, Scene, assert_conflict};
-use crate::domain::commit::operations::{Operation, Receive, Redeliver, SetDelivery, Settle, TurnEnding, Unclaim};
+use crate::domain::audit::{
+    Act, AuditEntry, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, Phase, PrincipalKind,
+};
+use crate::domain::commit::operations::{
+    Audited, Operation, Receive, Redeliver, SetDelivery, Settle, TurnEnding, Unclaim,
+};
 use crate::domain::commit::outcome::{Applied, Verdict};
 use crate::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use crate::domain::decision::Cause;
-use crate::domain::ids::{AttemptId, OutboxId, TurnId};
+use crate::domain::ids::{AttemptId, OutboxId, TelegramUserId, TurnId};
 use crate::domain::inbox::{Outcome, OutcomeKind};
 use crate::domain::outbox::{OutboxMessage, OutboxState, SendResult};
+use crate::domain::people::{Right, SetRight};
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::domain::turn::{Turn, TurnState};
 use crate::testkit::rows::{advance, at, claim, decision, finish, ingest, message, plan, start, turn, update};
@@ -23,6 +29,7 @@ claims! {
     a_rejected_message_is_redelivered_with_its_later_parts
     a_message_of_unknown_fate_needs_a_confirmation
     dead_letters_come_in_pages
+    an_order_with_its_entry_of_the_audit_is_judged_like_the_order
 }
 
 fn receive(rows: Vec<crate::domain::inbox::InboxRow>) -> Operation {
@@ -244,4 +251,38 @@ pub async fn dead_letters_come_in_pages(home: &dyn Home) {
         seen.push(letter.id);
     }
     assert_eq!(seen, [DeadLetterId::Turn(other.id), DeadLetterId::Message(parts[0].id)]);
+}
+
+/// Makes an entry of the audit.
+fn entry_of(act: Act, id: u128) -> AuditEntry {
+    AuditEntry {
+        id: AuditId(id),
+        at: at(7),
+        act,
+        phase: Phase::Act,
+        principal: AuditPrincipal { kind: PrincipalKind::Local, id: None, name: "local".to_owned() },
+        object: AuditObject::only(ObjectKind::Fleet),
+        before: None,
+        after: None,
+        origin: Origin::default(),
+    }
+}
+
+/// The entry changes nothing about its order: neither whether it is refused, nor its result.
+pub async fn an_order_with_its_entry_of_the_audit_is_judged_like_the_order(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let turn = stored_turn(&scene).await;
+    let refused = redeliver(DeadLetterId::Turn(turn.id), Vec::new(), false);
+    let right = SetRight { person: TelegramUserId(7), right: Right::OptOut, by: "local".to_owned(), at: at(7) };
+    let right = Operation::SetRight(right);
+    let results = scene
+        .commit(vec![
+            Audited::operation(refused, entry_of(Act::Redeliver, 1)),
+            Operation::Audited(Audited { act: Box::new(right), entry: Box::new(entry_of(Act::OptOutPerson, 2)) }),
+        ])
+        .await;
+    assert_conflict(&results[0]);
+    assert_eq!(results[1], Ok(Applied::RightSet { already: false }));
+    let rights = scene.store.rights(0).await.unwrap().expect("it is news");
+    assert!(rights.opted_out.contains(&TelegramUserId(7)));
 }

@@ -72,9 +72,10 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
         Operation::HandOver(HandOver { key: LeaseKey::Bot(bot), epoch: stale, to: Incarnation(77) }),
     ];
     // Every operation of an owner. The others: `Receive`, `SetStop`, `SetRight`, `Redeliver` and the budget's two have
-    // no owner, and an attempt is settled across epochs.
+    // no owner, an attempt is settled across epochs, and an audited operation has the owner of the operation.
     let names: BTreeSet<_> = batch.iter().map(Operation::name).collect();
-    let unowned = ["receive", "settle", "set_stop", "set_right", "redeliver", "take_allowance", "return_allowance"];
+    let unowned =
+        ["receive", "settle", "set_stop", "set_right", "redeliver", "take_allowance", "return_allowance", "audited"];
     assert_eq!(names.len() + unowned.len(), Operation::NAMES.len(), "{names:?}");
     assert!(Operation::NAMES.iter().all(|name| names.contains(name) != unowned.contains(name)));
     for operation in batch.clone() {

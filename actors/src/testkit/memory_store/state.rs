@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cluster::Ownings;
 use super::people::Audited;
 use crate::domain::allowance::AllowanceKey;
+use crate::domain::audit::AuditEntry;
 use crate::domain::commit::judge::judge;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::operations::Operation;
@@ -54,6 +55,8 @@ pub(super) struct State {
     pub(super) allowances: BTreeMap<AllowanceKey, i64>,
     pub(super) opted_out: BTreeMap<TelegramUserId, Timestamp>,
     pub(super) audit: Vec<Audited>,
+    /// Entries of the audit of acts.
+    pub(super) acts: Vec<AuditEntry>,
     /// The time of each person's last order on whether their words are stored.
     pub(super) said: BTreeMap<TelegramUserId, Timestamp>,
     /// The number of the last change of people's rights.
@@ -169,6 +172,7 @@ impl State {
             (received.number, received.decision) = (handled.number, handled.decision);
         }
         self.said.extend(changes.orders.said);
+        self.acts.extend(changes.orders.audit);
         for right in changes.orders.rights {
             self.set_right(right);
         }

@@ -31,9 +31,17 @@ macro_rules! operations {
                 match self { $(Self::$name(_) => stringify!($file),)* }
             }
 
+            /// Returns the operation without the entry of the audit that comes with it.
+            pub fn act(&self) -> &Self {
+                match self {
+                    Self::Audited(audited) => audited.act.act(),
+                    act => act,
+                }
+            }
+
             /// Returns the lane of the operation: `Ahead` when the committer commits it before all work that is queued.
             pub fn priority(&self) -> Priority {
-                match self { $(Self::$name(_) => <$name as Rule>::PRIORITY,)* }
+                match self { $(Self::$name(operation) => operation.priority(),)* }
             }
 
             /// Returns how long the committer may let the operation wait for others to share its commit.
@@ -79,11 +87,13 @@ operations! {
     Redeliver in redeliver,
     HandOver in hand_over,
     TakeAllowance in take_allowance,
+    Audited in audited,
     ReturnAllowance in return_allowance,
 }
 
 pub use add_pause::AddPause;
 pub use advance::Advance;
+pub use audited::Audited;
 pub use begin::Begin;
 pub use cancel::Cancel;
 pub use claim::Claim;

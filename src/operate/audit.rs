@@ -1,0 +1,165 @@
+//! The audit: entries of operations, and the reading of them. Layer `operate`. Keeps I8, I12.
+//!
+//! An operation is granted, then audited, then carried out. What ends in the store takes its entry along into the same
+//! transaction; what goes outside it is done between an intent and an outcome.
+
+use botfleet_actors::domain::audit::{
+    Act, ActResult, AuditEntry, AuditObject, AuditPrincipal, ObjectKind, Origin, PrincipalKind,
+};
+use botfleet_actors::domain::chain::{AuditHead, AuditPlace, AuditQuery, SealedEntry, Verification};
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::audit::AUDIT_ENTRIES_MAX;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value;
+
+use super::context::Context;
+use super::failure::{Code, Failure};
+use super::grant::Granted;
+use super::operations::Operations;
+use super::permission::{ExportAudit, Permission, ReadAudit};
+use super::principal::Proof;
+
+/// Default number of entries on a page.
+const PAGE: usize = 100;
+
+/// The entries that are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct EntriesAsked {
+    /// Entries after this place, as a page shows it.
+    pub after: Option<String>,
+    /// Entries of this principal alone.
+    pub principal: Option<String>,
+    /// Entries of this act alone.
+    pub act: Option<String>,
+    /// Entries about this thing alone, as `bot:7`.
+    pub object: Option<String>,
+    /// Entries of this time or later.
+    pub since: Option<Timestamp>,
+    /// Most entries; 100 when absent.
+    pub limit: Option<usize>,
+}
+
+/// A page of entries, in the order of the blocks.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    /// The entries.
+    pub entries: Vec<SealedEntry>,
+    /// The value of `after` for the next page.
+    pub next: Option<String>,
+}
+
+/// Entries from the first on, and the head that they end with.
+pub struct AuditExport {
+    /// The head.
+    pub head: AuditHead,
+    /// The entries, in pages.
+    pub entries: BoxStream<'static, Result<Vec<SealedEntry>, Failure>>,
+}
+
+impl Operations {
+    /// Returns a page of entries.
+    ///
+    /// # Errors
+    /// `BadRequest` when `after` is no place or the act is none; `OutOfReach`, `Unavailable`.
+    pub async fn audit_entries(&self, by: &Granted<ReadAudit>, asked: EntriesAsked) -> Result<AuditPage, Failure> {
+        by.everything()?;
+        let no_place = || Failure::new(Code::BadRequest, "`after` is no place, as the last page shows one in `next`");
+        let after = asked.after.as_deref().map(|text| AuditPlace::parse(text).ok_or_else(no_place)).transpose()?;
+        if let Some(act) = asked.act.as_deref().filter(|act| Act::parse(act).is_none()) {
+            let acts = Act::ALL.map(Act::as_str).join(", ");
+            return Err(Failure::new(Code::BadRequest, format!("{act:?} is no act; acts are {acts}")));
+        }
+        let limit = asked.limit.unwrap_or(PAGE).clamp(1, AUDIT_ENTRIES_MAX);
+        let EntriesAsked { principal, act, object, since, .. } = asked;
+        let after = after.unwrap_or_default();
+        let query = AuditQuery { after, until: None, principal, act, object, since, limit };
+        let entries = self.fleet.audit.page(&query).await?;
+        let next = (entries.len() == limit).then(|| entries.last().map(|last| last.place.to_string())).flatten();
+        Ok(AuditPage { entries, next })
+    }
+
+    /// Returns the last block of the chain.
+    ///
+    /// # Errors
+    /// `OutOfReach`, `Unavailable`.
+    pub async fn audit_head(&self, by: &Granted<ReadAudit>) -> Result<AuditHead, Failure> {
+        by.everything()?;
+        Ok(self.fleet.audit.head().await?)
+    }
+
+    /// Checks the whole chain, and that the block of a head is in it.
+    ///
+    /// # Errors
+    /// `BadRequest` when the head is none; `OutOfReach`, `Unavailable`.
+    pub async fn verify_audit(&self, by: &Granted<ReadAudit>, head: Option<&str>) -> Result<Verification, Failure> {
+        by.everything()?;
+        let wrong = || Failure::new(Code::BadRequest, "`head` is no head, as `botfleet audit verify` shows one");
+        let head = head.map(|text| AuditHead::parse(text).ok_or_else(wrong)).transpose()?;
+        Ok(self.fleet.audit.verify(head.as_ref()).await?)
+    }
+
+    /// Streams every sealed entry up to the present head. That somebody took them is an entry itself.
+    ///
+    /// # Errors
+    /// `OutOfReach`, `Unavailable`. The stream ends with an error when the store does not answer.
+    pub async fn export_audit(&self, by: &Granted<ExportAudit>) -> Result<AuditExport, Failure> {
+        by.everything()?;
+        let entry = self.entry(by, Act::ExportAudit, AuditObject::only(ObjectKind::Audit))?;
+        self.fleet.audit.record(&entry).await?;
+        let head = self.fleet.audit.head().await?;
+        let (operations, until) = (self.clone(), head.number);
+        let pages = stream::try_unfold(AuditPlace::default(), move |after| {
+            let operations = operations.clone();
+            async move {
+                let query = AuditQuery { after, until: Some(until), limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
+                let entries = operations.fleet.audit.page(&query).await?;
+                let last = entries.last().map(|last| last.place);
+                Ok::<_, Failure>(last.map(|last| (entries, last)))
+            }
+        });
+        Ok(AuditExport { head, entries: pages.into_stream().boxed() })
+    }
+
+    /// Makes the entry of an act, to be stored with the act.
+    pub(super) fn entry<P: Permission>(
+        &self,
+        by: &Granted<P>,
+        act: Act,
+        object: AuditObject,
+    ) -> Result<AuditEntry, Failure> {
+        Ok(self.fleet.audit.entry(act, principal(by), object, origin(by.context()))?)
+    }
+
+    /// Carries an outward act out between its intent and its outcome. An act whose intent cannot be stored is not begun.
+    pub(super) async fn outward<T, E: Into<Failure>>(
+        &self,
+        entry: AuditEntry,
+        order: Value,
+        act: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure> {
+        let intent = entry.as_intent().with_after(order);
+        self.fleet.audit.record(&intent).await?;
+        let done = act.await;
+        self.fleet.audit.ended(&intent, if done.is_ok() { ActResult::Done } else { ActResult::Failed }).await;
+        done.map_err(Into::into)
+    }
+}
+
+/// Returns whoever was granted a permission, for the audit.
+fn principal<P: Permission>(by: &Granted<P>) -> AuditPrincipal {
+    let who = by.principal().identity();
+    let kind = match who.proof {
+        Proof::Nothing => PrincipalKind::Stranger,
+        Proof::Local => PrincipalKind::Local,
+        Proof::Session { .. } => PrincipalKind::User,
+        Proof::Key(_) => PrincipalKind::Key,
+    };
+    AuditPrincipal { kind, id: who.account.map(|account| account.0.to_string()), name: who.name.clone() }
+}
+
+/// Returns the place that a request came from; the audit adds the node.
+fn origin(context: &Context) -> Origin {
+    let address = context.address.map(|address| address.to_string());
+    Origin::new(address, context.agent.as_deref(), context.request.as_deref(), "")
+}
