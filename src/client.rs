@@ -18,6 +18,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Largest answer.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 
+/// The status of an answer that comes before the order is over.
+const ACCEPTED: u16 = 202;
+
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -43,6 +46,9 @@ pub enum CallError {
         /// The reason.
         detail: String,
     },
+    /// The fleet has the order, and its owner has not ended it yet.
+    #[error("the order is under way; see how it ends with: botfleet order show {0}")]
+    UnderWay(String),
     /// The address, or a name in the path, does not fit.
     #[error("{0}")]
     Unfit(String),
@@ -60,6 +66,12 @@ pub enum CallError {
 struct Problem {
     code: String,
     detail: String,
+}
+
+/// The id of an order that is under way.
+#[derive(Debug, Deserialize)]
+struct UnderWay {
+    id: String,
 }
 
 /// Calls the API of one node.
@@ -139,6 +151,10 @@ impl Client {
             let Problem { code, detail } = serde_json::from_slice(&body).unwrap_or_default();
             let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
             return Err(CallError::Refused { status, code: or(code, "unknown"), detail: or(detail, "no detail") });
+        }
+        if status == ACCEPTED {
+            let order: UnderWay = serde_json::from_slice(&body).map_err(|error| CallError::Done(error.to_string()))?;
+            return Err(CallError::UnderWay(order.id));
         }
         serde_json::from_slice(&body).map_err(|error| match R::METHOD {
             Method::Get => CallError::Foreign(error.to_string()),

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::schema::Described;
 use crate::operate::failure::{Code, Failure};
+use crate::operate::orders::Ordered;
+use crate::runtime::orders::OrderView;
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Written {
 pub enum Content {
     /// One JSON value.
     Json(Vec<u8>),
+    /// What was ordered is under way: the path of the order, and the order as JSON.
+    Accepted(String, Vec<u8>),
     /// Lines, in pieces.
     Lines(BoxStream<'static, Result<Vec<u8>, Failure>>),
     /// Events.
@@ -79,6 +83,8 @@ pub trait Answer: Send {
     type Item: Serialize + Described;
     /// The form.
     const FORM: Form;
+    /// Set when the answer may be 202 with an order that is under way.
+    const MAY_WAIT: bool = false;
 
     /// Writes the answer.
     ///
@@ -137,6 +143,41 @@ impl<T: Serialize + Described + Send> Answer for WithCookie<T> {
 
 fn json(value: &impl Serialize) -> Result<Written, Failure> {
     serde_json::to_vec(value).map(|json| Content::Json(json).into()).map_err(|error| unwritable(&error))
+}
+
+/// One JSON value once an order is carried out, or the order while it is under way.
+#[derive(Clone, Debug)]
+pub enum OnceDone<T> {
+    /// The value.
+    Done(T),
+    /// The order.
+    UnderWay(Box<OrderView>),
+}
+
+impl<T> OnceDone<T> {
+    /// Answers with `value` when the order is carried out.
+    pub(super) fn of(ordered: Ordered, value: T) -> Self {
+        match ordered {
+            Ordered::Done => Self::Done(value),
+            Ordered::UnderWay(order) => Self::UnderWay(order),
+        }
+    }
+}
+
+impl<T: Serialize + Described + Send> Answer for OnceDone<T> {
+    type Item = T;
+    const FORM: Form = Form::Json;
+    const MAY_WAIT: bool = true;
+
+    fn written(self) -> Result<Written, Failure> {
+        match self {
+            Self::Done(value) => Json(value).written(),
+            Self::UnderWay(order) => {
+                let json = serde_json::to_vec(&order).map_err(|error| unwritable(&error))?;
+                Ok(Content::Accepted(format!("/api/v1/orders/{}", order.id), json).into())
+            }
+        }
+    }
 }
 
 /// A JSON value a line, in pages.

@@ -3,7 +3,7 @@
 use botfleet_actors::domain::roster::DeliveryMode;
 use serde::{Deserialize, Serialize};
 
-use super::answer::Json;
+use super::answer::OnceDone;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
@@ -50,7 +50,7 @@ impl Route for SetDelivery {
     const PATH: &'static str = "/api/v1/bots/{name}/delivery";
     const SUMMARY: &'static str = "Changes how a bot gets its updates: by polling or by webhook.";
     const MORE: &'static str = "The answer follows the commit; the bot then calls Telegram until Telegram agrees.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownName, Code::Elsewhere, Code::Conflict];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownName, Code::Conflict, Code::OrderExpired, Code::OrderUnknown];
     const EXAMPLE: Example = Example {
         address: "/api/v1/bots/Ada/delivery",
         body: r#"{"mode":"webhook"}"#,
@@ -60,15 +60,15 @@ impl Route for SetDelivery {
     type Path = BotNamed;
     type Query = Nothing;
     type Body = Delivery;
-    type Answer = Json<Delivered>;
+    type Answer = OnceDone<Delivered>;
 
     async fn act(
         operations: &Operations,
         by: Granted<ChangeDelivery>,
         call: Call<Self>,
-    ) -> Result<Json<Delivered>, Failure> {
+    ) -> Result<OnceDone<Delivered>, Failure> {
         let mode = call.body.mode;
-        operations.set_delivery(&by, &call.path.name, mode).await?;
-        Ok(Json(Delivered { bot: call.path.name, mode }))
+        let ordered = operations.set_delivery(&by, &call.path.name, mode).await?;
+        Ok(OnceDone::of(ordered, Delivered { bot: call.path.name, mode }))
     }
 }

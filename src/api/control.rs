@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Json;
+use super::answer::{Json, OnceDone};
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::control::Part;
 use crate::operate::failure::{Code, Failure};
@@ -118,6 +118,9 @@ impl Route for Start {
 pub struct Releasable {
     /// The actor, as GET /api/v1/fleet shows it under `quarantined`.
     pub actor: String,
+    /// Name of the node of a provider; the node that is asked when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 impl Body for Releasable {
@@ -140,7 +143,8 @@ impl Route for Release {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/control/release";
     const SUMMARY: &'static str = "Lets an actor run again that failed too often.";
-    const PROBLEMS: &'static [Code] = &[Code::NotQuarantined, Code::Elsewhere];
+    const PROBLEMS: &'static [Code] =
+        &[Code::NotQuarantined, Code::UnknownNode, Code::Conflict, Code::OrderExpired, Code::OrderUnknown];
     const EXAMPLE: Example = Example {
         address: "/api/v1/control/release",
         body: r#"{"actor":"bot Ada"}"#,
@@ -150,15 +154,16 @@ impl Route for Release {
     type Path = Nothing;
     type Query = Nothing;
     type Body = Releasable;
-    type Answer = Json<Released>;
+    type Answer = OnceDone<Released>;
 
     async fn act(
         operations: &Operations,
         by: Granted<permission::Release>,
         call: Call<Self>,
-    ) -> Result<Json<Released>, Failure> {
-        operations.release(&by, &call.body.actor).await?;
-        Ok(Json(Released { released: call.body.actor }))
+    ) -> Result<OnceDone<Released>, Failure> {
+        let Releasable { actor, node } = call.body;
+        let ordered = operations.release(&by, &actor, node.as_deref()).await?;
+        Ok(OnceDone::of(ordered, Released { released: actor }))
     }
 }
 
@@ -192,21 +197,21 @@ impl Route for LiftPauses {
     const PATH: &'static str = "/api/v1/control/lift-pauses";
     const SUMMARY: &'static str = "Ends the pauses that Telegram asked a bot for.";
     const MORE: &'static str = "Telegram may ask for longer ones when the bot goes on too early.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownName, Code::Elsewhere, Code::Conflict];
+    const PROBLEMS: &'static [Code] = &[Code::UnknownName, Code::Conflict, Code::OrderExpired, Code::OrderUnknown];
     const EXAMPLE: Example =
         Example { address: "/api/v1/control/lift-pauses", body: r#"{"bot":"Ada"}"#, answer: r#"{"lifted":"Ada"}"# };
     type Permission = permission::Release;
     type Path = Nothing;
     type Query = Nothing;
     type Body = PausedBot;
-    type Answer = Json<Lifted>;
+    type Answer = OnceDone<Lifted>;
 
     async fn act(
         operations: &Operations,
         by: Granted<permission::Release>,
         call: Call<Self>,
-    ) -> Result<Json<Lifted>, Failure> {
-        operations.lift_pauses(&by, &call.body.bot).await?;
-        Ok(Json(Lifted { lifted: call.body.bot }))
+    ) -> Result<OnceDone<Lifted>, Failure> {
+        let ordered = operations.lift_pauses(&by, &call.body.bot).await?;
+        Ok(OnceDone::of(ordered, Lifted { lifted: call.body.bot }))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Json;
+use super::answer::{Json, OnceDone};
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
@@ -100,7 +100,8 @@ impl Route for Redeliver {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/dead-letters/{id}/redeliver";
     const SUMMARY: &'static str = "Gives a dead letter another try.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownDeadLetter, Code::Conflict, Code::MayDuplicate, Code::Elsewhere];
+    const PROBLEMS: &'static [Code] =
+        &[Code::UnknownDeadLetter, Code::Conflict, Code::MayDuplicate, Code::OrderUnknown, Code::OrderExpired];
     const EXAMPLE: Example = Example {
         address: "/api/v1/dead-letters/turn-2/redeliver",
         body: r#"{"confirm_duplicate":false}"#,
@@ -110,14 +111,14 @@ impl Route for Redeliver {
     type Path = LetterOf;
     type Query = Nothing;
     type Body = Redelivery;
-    type Answer = Json<Redelivered>;
+    type Answer = OnceDone<Redelivered>;
 
     async fn act(
         operations: &Operations,
         by: Granted<permission::Redeliver>,
         call: Call<Self>,
-    ) -> Result<Json<Redelivered>, Failure> {
-        operations.redeliver(&by, &call.path.id, call.body.confirm_duplicate).await?;
-        Ok(Json(Redelivered { id: call.path.id, state: "queued".to_owned() }))
+    ) -> Result<OnceDone<Redelivered>, Failure> {
+        let ordered = operations.redeliver(&by, &call.path.id, call.body.confirm_duplicate).await?;
+        Ok(OnceDone::of(ordered, Redelivered { id: call.path.id, state: "queued".to_owned() }))
     }
 }

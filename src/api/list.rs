@@ -2,8 +2,8 @@
 
 use super::route::Route;
 use super::{
-    account, bots, chats, cluster, control, dead_letters, events, fleet, outcomes, people, roster, session, style,
-    user_access, users,
+    account, bots, chats, cluster, control, dead_letters, events, fleet, orders, outcomes, people, roster, session,
+    style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -31,6 +31,8 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<people::OptIn>();
     visitor.visit::<dead_letters::List>();
     visitor.visit::<dead_letters::Redeliver>();
+    visitor.visit::<orders::List>();
+    visitor.visit::<orders::Get>();
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();

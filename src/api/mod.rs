@@ -28,6 +28,7 @@ pub mod keys;
 pub mod list;
 #[cfg(feature = "schema")]
 pub mod openapi;
+pub mod orders;
 pub mod outcomes;
 pub mod page;
 pub mod people;

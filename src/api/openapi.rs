@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde_json::{Value, json};
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{Object, Schema, Type};
 use utoipa::openapi::{
     Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
 };
@@ -21,6 +22,7 @@ use super::list::{Visitor, each};
 use super::route::{Body, Method, Need, Route};
 use crate::operate::failure::Code;
 use crate::operate::permission::{Mark, Permission};
+use crate::runtime::orders::OrderView;
 
 /// Codes that every route may answer.
 pub(super) const COMMON: &[Code] = &[
@@ -145,6 +147,9 @@ impl Made {
         };
         let done = ResponseBuilder::new().description(means).content(form.media_type(), content).build();
         operation = operation.response("200", done);
+        if <R::Answer as Answer>::MAY_WAIT {
+            operation = operation.response("202", self.under_way());
+        }
         for (status, codes) in problems::<R>() {
             let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.remedy())).collect();
             let schema = RefOr::<Schema>::Ref(Ref::from_schema_name(PROBLEM));
@@ -156,6 +161,18 @@ impl Made {
             operation = operation.response(status.to_string(), response);
         }
         operation.build()
+    }
+
+    /// Returns the response of a route whose order is under way.
+    fn under_way(&mut self) -> Response {
+        let place = Object::with_type(Type::String);
+        let place = HeaderBuilder::new().schema(Some(place)).description(Some("The path of the order.")).build();
+        let content = ContentBuilder::new().schema(Some(self.reference::<OrderView>())).build();
+        ResponseBuilder::new()
+            .description("The owner of the bot or chat has not ended the order yet.")
+            .header("Location", place)
+            .content(Form::Json.media_type(), content)
+            .build()
     }
 
     /// Returns a reference to the schema of `T`, which the document then holds, with all that it names.

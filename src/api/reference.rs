@@ -77,6 +77,9 @@ impl Visitor for Routes {
             let _ = writeln!(self.text, "{}", R::EXAMPLE.body);
         }
         let _ = writeln!(self.text, "\n200 {form}\n{}\n```", R::EXAMPLE.answer);
+        if <R::Answer as Answer>::MAY_WAIT {
+            let _ = writeln!(self.text, "\nOr 202, with the order that is under way and its path in `Location`.");
+        }
         let own: Vec<String> = R::PROBLEMS.iter().map(|code| format!("`{code}`")).collect();
         let problems = if own.is_empty() { String::new() } else { format!(" Problems: {}.", own.join(", ")) };
         let _ = writeln!(self.text, "\nTakes `{permission}`.{problems}");

@@ -12,6 +12,7 @@
 //! | `migrate` | `botfleet migrate`: brings the schema of the store up or down, or tells its state |
 //! | `store` | `botfleet store compact`: rewrites the file of the store without its free space |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: lists dead letters, and gives one another try |
+//! | `order` | `botfleet order`: shows orders that were given, and how they ended |
 //! | `people` | `botfleet people`: shows what is stored about a person, and carries out their rights |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
 //! | `why` | `botfleet why`: explains why a bot spoke, and why not the others |
@@ -40,6 +41,7 @@ pub mod launcher;
 pub mod migrate;
 mod online;
 pub mod operators;
+pub mod order;
 pub mod output;
 pub mod people;
 pub mod replay;
@@ -99,6 +101,9 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another try.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Shows the orders that were given to the running fleet, and how they ended.
+    #[command(subcommand)]
+    Order(order::OrderCommand),
     /// Shows what the running fleet stores about a person, and sees to their rights.
     #[command(subcommand)]
     People(people::PeopleCommand),
@@ -154,6 +159,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Store(command) => store::execute(command).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,
         Command::Redeliver(args) => dead_letters::redeliver(args).await,
+        Command::Order(command) => order::execute(command).await,
         Command::People(command) => people::execute(command).await,
         Command::Eval(command) => eval::execute(command).await,
         Command::Why(args) => why::execute(args).await,

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -268,6 +268,9 @@ fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 
     let kind = [(header::CONTENT_TYPE, form.media_type())];
     match content {
         Content::Json(json) => (kind, json).into_response(),
+        Content::Accepted(location, order) => {
+            (StatusCode::ACCEPTED, kind, [(header::LOCATION, location)], order).into_response()
+        }
         Content::Lines(lines) => (kind, Body::from_stream(lines.take_until(Box::pin(ended)))).into_response(),
         Content::Events(events) => {
             let event = |event: NamedEvent| Ok::<_, Infallible>(Event::default().event(event.name).data(event.data));

@@ -5,6 +5,7 @@ use botfleet_actors::domain::roster::DeliveryMode;
 use super::failure::Failure;
 use super::grant::Granted;
 use super::operations::Operations;
+use super::orders::Ordered;
 use super::permission::{ChangeDelivery, Release};
 
 impl Operations {
@@ -12,24 +13,24 @@ impl Operations {
     /// Telegram agrees.
     ///
     /// # Errors
-    /// `UnknownName`; `Elsewhere` when another node owns the bot; `Conflict` when the bot does not run, is busy with another
-    /// change, or webhooks are off.
+    /// `UnknownName`; `Conflict` when the bot does not run, is busy with another change, or webhooks are off; those of
+    /// [`Operations::ordered`].
     pub async fn set_delivery(
         &self,
         by: &Granted<ChangeDelivery>,
         bot: &str,
         mode: DeliveryMode,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ordered, Failure> {
         let bot = by.bot(self.bot_named(bot)?)?;
-        Ok(self.fleet.set_delivery(bot, mode, by.by()).await?)
+        self.ordered(&self.fleet.set_delivery(bot, mode, by.by()).await?)
     }
 
     /// Ends the pauses that Telegram asked a bot for.
     ///
     /// # Errors
-    /// `UnknownName`; `Elsewhere` when another node owns the bot; `Conflict` when the bot does not run.
-    pub async fn lift_pauses(&self, by: &Granted<Release>, bot: &str) -> Result<(), Failure> {
+    /// `UnknownName`; those of [`Operations::ordered`].
+    pub async fn lift_pauses(&self, by: &Granted<Release>, bot: &str) -> Result<Ordered, Failure> {
         let bot = by.bot(self.bot_named(bot)?)?;
-        Ok(self.fleet.lift_pauses(bot, by.by()).await?)
+        self.ordered(&self.fleet.lift_pauses(bot, by.by()).await?)
     }
 }

@@ -2,9 +2,10 @@
 
 use botfleet_actors::domain::control::StopScope;
 
-use super::failure::{Code, Failure};
+use super::failure::Failure;
 use super::grant::Granted;
 use super::operations::Operations;
+use super::orders::Ordered;
 use super::permission::{Release, Stop};
 
 /// The part of the fleet that an order names.
@@ -37,11 +38,12 @@ impl Operations {
         set.map_err(|error| Failure::unavailable(&error))
     }
 
-    /// Lets an actor run again that failed too often. It is given as the view of the fleet shows it.
+    /// Lets an actor run again that failed too often. It is given as the view of the fleet shows it; `node` names the node of a
+    /// provider, which is this one without it.
     ///
     /// # Errors
-    /// `NotQuarantined`, `Elsewhere`, `OutOfReach`.
-    pub async fn release(&self, by: &Granted<Release>, actor: &str) -> Result<(), Failure> {
+    /// `NotQuarantined`, `UnknownNode`, `OutOfReach`; those of [`Operations::ordered`].
+    pub async fn release(&self, by: &Granted<Release>, actor: &str, node: Option<&str>) -> Result<Ordered, Failure> {
         let kind = actor.split_once(' ');
         let bot = kind.filter(|(kind, _)| *kind == "bot").and_then(|(_, name)| self.fleet.bot_named(name));
         let chat = kind.filter(|(kind, _)| *kind == "chat").and_then(|(_, name)| self.fleet.chat_named(name));
@@ -50,9 +52,6 @@ impl Operations {
             (_, Some(chat)) => drop(by.chat(chat)?),
             _ => by.everything()?,
         }
-        if self.fleet.release(actor, by.by()).await? {
-            return Ok(());
-        }
-        Err(Failure::new(Code::NotQuarantined, format!("{actor:?} is not quarantined")))
+        self.ordered(&self.fleet.release(actor, node, by.by()).await?)
     }
 }

@@ -5,6 +5,7 @@ use botfleet_actors::domain::dead_letter::DeadLetterId;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
+use super::orders::Ordered;
 use super::permission::{ReadDeadLetters, Redeliver};
 use crate::runtime::view::DeadLetterView;
 
@@ -43,11 +44,16 @@ impl Operations {
     /// Gives a dead letter another try.
     ///
     /// # Errors
-    /// `UnknownDeadLetter`; `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4); `Conflict`;
-    /// `Elsewhere`.
-    pub async fn redeliver(&self, by: &Granted<Redeliver>, id: &str, confirm_duplicate: bool) -> Result<(), Failure> {
+    /// `UnknownDeadLetter`; `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4); `Conflict`; those of
+    /// [`Operations::ordered`].
+    pub async fn redeliver(
+        &self,
+        by: &Granted<Redeliver>,
+        id: &str,
+        confirm_duplicate: bool,
+    ) -> Result<Ordered, Failure> {
         by.everything()?;
-        Ok(self.fleet.redeliver(letter(id)?, confirm_duplicate, by.by()).await?)
+        self.ordered(&self.fleet.redeliver(letter(id)?, confirm_duplicate, by.by()).await?)
     }
 }
 

@@ -25,6 +25,11 @@ macro_rules! codes {
                 }
             }
 
+            /// Returns the code of that name.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == name)
+            }
+
             /// Returns the HTTP status that goes with the code.
             pub const fn status(self) -> u16 {
                 match self {
@@ -61,13 +66,15 @@ codes! {
     UnknownChat = "unknown_chat" 404: "Give a chat of the manifest, by name or id.";
     UnknownMessage = "unknown_message" 404: "Give the id of a message that is still stored.";
     UnknownDeadLetter = "unknown_dead_letter" 404: "Give an id as the list of dead letters shows it.";
+    UnknownOrder = "unknown_order" 404: "Give the id of an order of the last day.";
     UnknownNode = "unknown_node" 404: "Give the name of a living node.";
     NotQuarantined = "not_quarantined" 404: "Nothing needs to be done: the actor is not quarantined.";
     WrongMethod = "wrong_method" 405: "Use a method that `Allow` names.";
     TooSlow = "too_slow" 408: "Send the body faster.";
     Conflict = "conflict" 409: "Look at the present state; the detail says what is in the way.";
     MayDuplicate = "may_duplicate" 409: "Send `confirm_duplicate` if the message may show up twice.";
-    Elsewhere = "elsewhere" 409: "Ask the node that the detail names.";
+    OrderExpired = "order_expired" 409: "Give the order again when a node runs the bot or chat.";
+    OrderUnknown = "order_unknown" 409: "Look at the present state: the order may have been carried out.";
     NameTaken = "name_taken" 409: "Choose another name.";
     LastAdmin = "last_admin" 409: "Make another account an admin first.";
     Changed = "changed" 412: "Read it again, and send the `ETag` of the present version.";
@@ -142,14 +149,9 @@ impl From<OrderError> for Failure {
         let code = match error {
             OrderError::Unavailable(why) => return Self::unavailable(&why),
             OrderError::Store(error) => return error.into(),
-            OrderError::MayDuplicate => {
-                let detail =
-                    "the message may have been sent already; send {\"confirm_duplicate\":true} if it may show up twice";
-                return Self::new(Code::MayDuplicate, detail);
-            }
             OrderError::Unknown(_) => Code::UnknownDeadLetter,
             OrderError::UnknownNode(_) => Code::UnknownNode,
-            OrderError::Elsewhere { .. } => Code::Elsewhere,
+            OrderError::NotQuarantined(_) => Code::NotQuarantined,
             OrderError::Conflict(_) => Code::Conflict,
         };
         Self::new(code, error.to_string())

@@ -28,6 +28,7 @@ mod fleet;
 pub mod grant;
 pub mod keys;
 pub mod operations;
+pub mod orders;
 mod people;
 pub mod permission;
 pub mod principal;

@@ -53,6 +53,7 @@ permissions! {
     ReadDecisions = "decisions:read" from Viewer: "Read why bots spoke or kept silent.";
     ReadOutcomes = "outcomes:read" from Viewer: "Read how every update ended.";
     ReadDeadLetters = "dead-letters:read" from Viewer: "Read what failed for good.";
+    ReadOrders = "orders:read" from Operator: "Read which orders were given, and how they ended.";
     ReadStyle = "style:read" from Viewer: "Read how differently the personas write.";
     ReadTexts = "messages:read" from Admin (Apart): "Read the words of messages. An account may have it apart from its role.";
     Stop = "control:stop" from Operator: "Stop and start the fleet, a chat or a bot.";

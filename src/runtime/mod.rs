@@ -14,7 +14,7 @@
 //! | `roster_diff` | the changes that another manifest would make |
 //! | `events` | live events for watchers |
 //! | `recorder` | the metrics of the process |
-//! | `orders` | people's orders: delivery modes, another try for dead letters, releases |
+//! | `orders` | gives people's orders to the owners of what they concern, and waits for their end |
 //! | `online` | the questions of `botfleet check --online` to Telegram, models and servers |
 //! | `people` | rights of people, as an operator claims them |
 //! | `reasons` | recorded decisions, explained in plain words |

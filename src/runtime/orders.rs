@@ -1,59 +1,55 @@
-//! Carries out people's orders besides stops: delivery modes, another try for dead letters, releases. Layer `runtime`.
+//! Gives people's orders to the owners of what they concern, on whichever node that is: releases, lifted pauses, delivery
+//! modes, another try for dead letters. Layer `runtime`.
 //!
-//! Every order leaves a line in the log that says who gave it. Delivery modes, lifted pauses and redeliveries are
-//! durable when their call returns; a release concerns this process alone.
+//! An order is a row. Its owner hears of it over the bus, or finds it within half a second, and carries it out once.
 
 use std::time::Duration;
 
-use botfleet_actors::actors::bot::intake::messages::{DeliveryError, IntakeMsg};
-use botfleet_actors::actors::bot::messages::BotMsg;
-use botfleet_actors::actors::chat::messages::ChatMsg;
 use botfleet_actors::actors::fleet::child::Child;
-use botfleet_actors::actors::fleet::messages::FleetMsg;
-use botfleet_actors::actors::node::committer::CommitError;
-use botfleet_actors::domain::commit::operations::{Operation, Redeliver};
-use botfleet_actors::domain::commit::outcome::Refusal;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
-use botfleet_actors::domain::ids::{BotId, ChatId, InboxId};
-use botfleet_actors::domain::outbox::OutboxState;
-use botfleet_actors::domain::ownership::{LeaseKey, NodeState};
+use botfleet_actors::domain::ids::{BotId, InboxId};
+use botfleet_actors::domain::operator_order::{
+    NewOrder, OPEN_ORDERS_MAX, OperatorOrder, OrderFailure, OrderId, OrderPlace, OrderState, OrderTarget, OrderTask,
+};
+use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use botfleet_actors::domain::roster::DeliveryMode;
-use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
-use botfleet_actors::ports::metrics;
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::bus::Hint;
 use botfleet_actors::ports::store::StoreError;
-use ractor::rpc::CallResult;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use super::fleet::{RunningFleet, ask};
+use super::fleet::RunningFleet;
 use super::view::DeadLetterView;
 
-/// Most time for a bot to carry out an order, since the bot waits for the store.
-const CHANGE_WITHIN: Duration = Duration::from_secs(10);
+/// Time within which an owner must begin an order.
+const LIVES: Duration = Duration::from_secs(60);
 
-/// Reason why an order was not carried out.
+/// Time for which whoever gives an order waits for its end.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Shortest and longest wait before the row of an order is read again, whose owner may be on another node.
+const LOOK_FIRST: Duration = Duration::from_millis(10);
+const LOOK_LAST: Duration = Duration::from_millis(250);
+
+/// Longest name of a provider in an order.
+const NAME_MAX_BYTES: usize = 200;
+
+/// Reason why an order was not given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
-    /// Nothing of that name is stored.
+    /// No dead letter of that name is stored.
     #[error("{0} is not stored")]
     Unknown(String),
     /// The present state does not allow the order.
     #[error("{0}")]
     Conflict(String),
-    /// The message may have been sent: the person must confirm that it may show up twice.
-    #[error("message may have been sent")]
-    MayDuplicate,
     /// No node of that name lives.
     #[error("no node named {0:?} lives")]
     UnknownNode(String),
-    /// Another node must carry out the order.
-    #[error("{what} is on node {node}{}; order it there", address.as_ref().map(|at| format!(" at {at}")).unwrap_or_default())]
-    Elsewhere {
-        /// The bot or chat of the order.
-        what: String,
-        /// The node that owns the bot or chat.
-        node: String,
-        /// Address of that node's API, if the node tells it.
-        address: Option<String>,
-    },
+    /// No such actor is quarantined anywhere.
+    #[error("{0:?} is not quarantined")]
+    NotQuarantined(String),
     /// The bot or the store does not answer now.
     #[error("{0}")]
     Unavailable(String),
@@ -62,82 +58,193 @@ pub enum OrderError {
     Store(#[from] StoreError),
 }
 
+/// An order, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct OrderView {
+    /// Id.
+    pub id: String,
+    /// Target of the order, as in the manifest: `bot NAME`, `chat NAME` or `node NAME`.
+    pub target: String,
+    /// Number among the orders of the target: they are carried out in this order.
+    pub number: i64,
+    /// Kind: `release`, `lift_pauses`, `set_delivery`, `redeliver`.
+    pub kind: String,
+    /// Arguments.
+    pub arguments: serde_json::Value,
+    /// Name of whoever gave it.
+    pub by: String,
+    /// State.
+    pub state: OrderState,
+    /// Why it failed.
+    pub failure: Option<OrderFailure>,
+    /// Name of the node that carried it out.
+    pub node: Option<String>,
+    /// Time of creation, in milliseconds since 1970.
+    pub created_at: Timestamp,
+    /// Time from which nobody begins it any more.
+    pub expires_at: Timestamp,
+    /// Time of its end.
+    pub ended_at: Option<Timestamp>,
+}
+
 impl RunningFleet {
+    /// Gives an order, and waits a while for its end.
+    ///
+    /// # Errors
+    /// `Conflict` when too many orders wait for the target; the store's errors, after which the order may have been given.
+    ///
+    /// # Cancel safety
+    /// A dropped call has given the order, or has not.
+    pub async fn order(&self, target: OrderTarget, task: OrderTask, by: &str) -> Result<OperatorOrder, OrderError> {
+        let id = OrderId(fastrand::i64(1..=i64::MAX));
+        let order = NewOrder { id, target, task, principal: by.to_owned(), lives: LIVES };
+        let Some(given) = self.node.store.give_order(&order).await? else {
+            return Err(OrderError::Conflict(format!("{OPEN_ORDERS_MAX} orders wait for it already")));
+        };
+        tracing::warn!(
+            order.id = %id, order.target = %target, kind = given.kind, by, "control: an order was given"
+        );
+        self.node.tell([Hint::Order(target)]);
+        Ok(self.until_over(given).await)
+    }
+
+    /// Waits for the end of an order, at most [`ENDS_WITHIN`] and not while the node stops; returns how it stands then.
+    async fn until_over(&self, mut order: OperatorOrder) -> OperatorOrder {
+        let until = Instant::now() + ENDS_WITHIN;
+        let mut pause = LOOK_FIRST;
+        while !order.state.is_over() && Instant::now() < until && !self.is_stopping() {
+            let look_at = (Instant::now() + pause).min(until);
+            let _ = tokio::time::timeout_at(look_at, self.node.orders_ended.notified()).await;
+            pause = (pause * 2).min(LOOK_LAST);
+            // The order is given, so a store that does not answer now is no failure of the order.
+            if let Ok(Ok(Some(read))) = tokio::time::timeout_at(until, self.node.store.operator_order(order.id)).await {
+                order = read;
+            }
+        }
+        order
+    }
+
     /// Changes a bot's delivery mode.
     ///
     /// # Errors
-    /// `Elsewhere` when another node owns the bot; `Conflict` when webhooks are off, or the bot does not run or is busy
-    /// with another change.
-    pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<(), OrderError> {
-        let name = Child::Bot(bot).name(&self.node.directory);
-        self.is_here(LeaseKey::Bot(bot))?;
-        let Some(actor) = self.node.directory.bot(bot) else {
-            return Err(OrderError::Conflict(format!("{name} does not run")));
-        };
-        let answer = actor.call(|reply| BotMsg::Intake(IntakeMsg::SetDelivery(mode, reply)), Some(CHANGE_WITHIN)).await;
-        match answer {
-            Ok(CallResult::Success(Ok(()))) => {
-                tracing::warn!(bot.name = %name, delivery = mode.as_str(), by, "control");
-                Ok(())
-            }
-            Ok(CallResult::Success(Err(DeliveryError::Store(why)))) => Err(OrderError::Unavailable(why)),
-            Ok(CallResult::Success(Err(error))) => Err(OrderError::Conflict(error.to_string())),
-            _ => Err(OrderError::Unavailable(format!("{name} does not answer"))),
-        }
+    /// The same as of [`RunningFleet::order`].
+    pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<OperatorOrder, OrderError> {
+        self.order(OrderTarget::Bot(bot), OrderTask::SetDelivery { mode }, by).await
     }
 
-    /// Ends the pauses that Telegram asked a bot for, here and in the store.
+    /// Ends the pauses that Telegram asked a bot for.
     ///
     /// # Errors
-    /// `Elsewhere` when another node owns the bot, `Conflict` when the bot does not run.
-    pub async fn lift_pauses(&self, bot: BotId, by: &str) -> Result<(), OrderError> {
-        let name = Child::Bot(bot).name(&self.node.directory);
-        self.is_here(LeaseKey::Bot(bot))?;
-        let Some(actor) = self.node.directory.bot(bot) else {
-            return Err(OrderError::Conflict(format!("{name} does not run")));
-        };
-        match actor.call(BotMsg::LiftPauses, Some(CHANGE_WITHIN)).await {
-            Ok(CallResult::Success(true)) => {
-                tracing::warn!(bot.name = %name, by, "control: pauses lifted");
-                Ok(())
-            }
-            Ok(CallResult::Success(false)) => Err(OrderError::Unavailable("the store did not take it".to_owned())),
-            _ => Err(OrderError::Unavailable(format!("{name} does not answer"))),
-        }
+    /// The same as of [`RunningFleet::order`].
+    pub async fn lift_pauses(&self, bot: BotId, by: &str) -> Result<OperatorOrder, OrderError> {
+        self.order(OrderTarget::Bot(bot), OrderTask::LiftPauses {}, by).await
     }
 
-    /// Refuses an order for a bot or chat that another living node owns.
-    fn is_here(&self, key: LeaseKey) -> Result<(), OrderError> {
-        let (Some(owner), Some(picture)) = (self.node.leases.elsewhere(key), self.node.leases.picture()) else {
-            return Ok(());
-        };
-        match picture.node(owner).filter(|node| node.state != NodeState::Dead) {
-            Some(node) => Err(OrderError::Elsewhere {
-                what: format!("{} {}", key.kind(), self.names().of(key)),
-                node: node.name.clone(),
-                address: node.address.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Lets a quarantined actor run again, by the name that the fleet's view shows; returns false when no such actor is
-    /// quarantined.
+    /// Lets a quarantined actor run again, by the name that the fleet's view shows. Each node has the providers of its own, so
+    /// `node` names the one that a provider is of; without it this node is meant.
     ///
     /// # Errors
-    /// `Elsewhere` when another node owns the actor.
-    pub async fn release(&self, actor: &str, by: &str) -> Result<bool, OrderError> {
-        let Some(child) = Child::named(actor, &self.node.directory) else {
-            return Ok(false);
+    /// `NotQuarantined` when no actor has that name; `UnknownNode`.
+    pub async fn release(&self, actor: &str, node: Option<&str>, by: &str) -> Result<OperatorOrder, OrderError> {
+        let (target, provider) = match Child::named(actor, &self.node.directory) {
+            Some(Child::Bot(bot)) => (OrderTarget::Bot(bot), None),
+            Some(Child::Chat(chat)) => (OrderTarget::Chat(chat), None),
+            Some(Child::Provider(name)) if name.len() <= NAME_MAX_BYTES => {
+                (OrderTarget::Node(self.node_named(node)?), Some(name))
+            }
+            _ => return Err(OrderError::NotQuarantined(actor.to_owned())),
         };
-        if let Some(key) = child.lease() {
-            self.is_here(key)?;
+        self.order(target, OrderTask::Release { provider }, by).await
+    }
+
+    fn node_named(&self, name: Option<&str>) -> Result<Incarnation, OrderError> {
+        let Some(name) = name.filter(|name| *name != self.node.name) else {
+            return Ok(self.node.leases.place());
+        };
+        let picture = self.node.leases.picture();
+        let nodes = picture.iter().flat_map(|picture| &picture.nodes);
+        let found = nodes.filter(|node| node.state != NodeState::Dead).find(|node| node.name == name);
+        found.map(|node| node.incarnation).ok_or_else(|| OrderError::UnknownNode(name.to_owned()))
+    }
+
+    /// Gives a dead letter another try.
+    ///
+    /// # Errors
+    /// `Unknown` when no such letter is stored; `Conflict` when an update has no chat.
+    pub async fn redeliver(
+        &self,
+        letter: DeadLetterId,
+        confirm_duplicate: bool,
+        by: &str,
+    ) -> Result<OperatorOrder, OrderError> {
+        let unknown = || OrderError::Unknown(letter.to_string());
+        let target = match letter {
+            DeadLetterId::Update(InboxId(id)) => {
+                let before = DeadLetterId::Update(InboxId(id - 1));
+                let found = self.node.store.dead_letters(Some(before), 4).await?;
+                let found = found.into_iter().find(|found| found.id == letter).ok_or_else(unknown)?;
+                let chat = found.chat.ok_or_else(|| OrderError::Conflict("it belongs to no chat".to_owned()))?;
+                OrderTarget::Chat(chat)
+            }
+            DeadLetterId::Turn(turn) => {
+                let (turn, _) = self.node.store.turn(turn).await?.ok_or_else(unknown)?;
+                OrderTarget::Bot(turn.bot)
+            }
+            DeadLetterId::Message(outbox) => {
+                OrderTarget::Bot(self.node.store.message(outbox).await?.ok_or_else(unknown)?.bot)
+            }
+        };
+        let task = OrderTask::Redeliver { letter: letter.to_string(), confirm_duplicate };
+        self.order(target, task, by).await
+    }
+
+    /// Returns an order.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn operator_order(&self, id: OrderId) -> Result<Option<OperatorOrder>, StoreError> {
+        self.node.store.operator_order(id).await
+    }
+
+    /// Returns orders before `before`, newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn operator_orders(
+        &self,
+        before: Option<OrderPlace>,
+        limit: usize,
+    ) -> Result<Vec<OperatorOrder>, StoreError> {
+        self.node.store.operator_orders(before, limit).await
+    }
+
+    /// Returns an order as people see it.
+    pub fn order_shown(&self, order: &OperatorOrder) -> OrderView {
+        let target = match order.target {
+            OrderTarget::Bot(bot) => format!("bot {}", self.names().of(LeaseKey::Bot(bot))),
+            OrderTarget::Chat(chat) => format!("chat {}", self.names().of(LeaseKey::Chat(chat))),
+            OrderTarget::Node(node) if node == self.node.leases.place() => format!("node {}", self.node.name),
+            OrderTarget::Node(node) => {
+                let picture = self.node.leases.picture();
+                let name = picture.and_then(|picture| picture.node(node).map(|node| node.name.clone()));
+                format!("node {}", name.unwrap_or_else(|| node.to_string()))
+            }
+        };
+        OrderView {
+            id: order.id.to_string(),
+            target,
+            number: order.number,
+            kind: order.kind.clone(),
+            arguments: order.arguments.clone(),
+            by: order.principal.clone(),
+            state: order.state,
+            failure: order.failure(),
+            node: order.node.clone(),
+            created_at: order.created_at,
+            expires_at: order.expires_at,
+            ended_at: order.ended_at,
         }
-        let released = ask(self.actor.clone(), |reply| FleetMsg::Release(child, reply)).await.unwrap_or(false);
-        if released {
-            tracing::warn!(actor, by, "control: released from quarantine");
-        }
-        Ok(released)
     }
 
     /// Returns dead letters after `after`, oldest first.
@@ -164,68 +271,5 @@ impl RunningFleet {
             attempts: letter.attempts,
             created_at: letter.created_at,
         }
-    }
-
-    /// Gives a dead letter another try.
-    ///
-    /// # Errors
-    /// `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4).
-    pub async fn redeliver(&self, letter: DeadLetterId, confirm_duplicate: bool, by: &str) -> Result<(), OrderError> {
-        let unknown = || OrderError::Unknown(letter.to_string());
-        let (bot, chat, later_parts) = match letter {
-            DeadLetterId::Update(InboxId(id)) => {
-                let before = DeadLetterId::Update(InboxId(id - 1));
-                let found = self.node.store.dead_letters(Some(before), 4).await?;
-                let found = found.into_iter().find(|found| found.id == letter).ok_or_else(unknown)?;
-                (None, found.chat, Vec::new())
-            }
-            DeadLetterId::Turn(turn) => {
-                let (turn, _) = self.node.store.turn(turn).await?.ok_or_else(unknown)?;
-                (Some(turn.bot), Some(turn.chat), Vec::new())
-            }
-            DeadLetterId::Message(outbox) => {
-                let message = self.node.store.message(outbox).await?.ok_or_else(unknown)?;
-                if message.progress.state == OutboxState::Unknown && !confirm_duplicate {
-                    return Err(OrderError::MayDuplicate);
-                }
-                let parts = self.node.store.turn(message.turn).await?.map(|(_, parts)| parts).unwrap_or_default();
-                let later = parts.into_iter().filter(|part| part.part > message.part).map(|part| part.id);
-                (Some(message.bot), Some(message.chat), later.collect())
-            }
-        };
-        if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat) {
-            // The chat remembers the row as handled, and only its own node can make it forget that.
-            self.is_here(LeaseKey::Chat(chat))?;
-        }
-        let now = self.node.clock.now();
-        let expires_at = now + chat.map_or(Ok(Duration::ZERO), |chat| self.stale_after(chat))?;
-        let order = Redeliver { letter, later_parts, confirm_duplicate, now, expires_at };
-        match self.node.committer.commit(Operation::Redeliver(order)).await {
-            Ok(_) => {}
-            Err(CommitError::Refused(Refusal::Conflict(why))) => return Err(OrderError::Conflict(why)),
-            Err(error) => return Err(OrderError::Unavailable(error.to_string())),
-        }
-        tracing::warn!(dead_letter.id = %letter, confirm_duplicate, by, "control: redelivered");
-        metrics::dead_letters_redelivered_total.increment(1);
-        // The chat remembers the row as handled, and forgets that when it reads the store again.
-        if let (DeadLetterId::Update(_), Some(chat)) = (letter, chat)
-            && let Some(chat) = self.node.directory.chat(chat)
-        {
-            let _ = chat.actor.cast(ChatMsg::Reload);
-        }
-        match bot.map(|bot| (bot, self.node.directory.bot(bot), self.node.leases.elsewhere(LeaseKey::Bot(bot)))) {
-            Some((_, Some(actor), _)) => drop(actor.cast(BotMsg::Reconcile)),
-            Some((bot, None, Some(owner))) => {
-                self.node.bus.publish(Audience::Node(owner), BusMessage::Hints(vec![Hint::Bot(bot)]));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn stale_after(&self, chat: ChatId) -> Result<Duration, OrderError> {
-        let chat = self.node.directory.chat_profile(chat);
-        let gone = || OrderError::Conflict("its chat is no longer in the manifest".to_owned());
-        chat.map(|chat| chat.spec.pacing.stale_after).ok_or_else(gone)
     }
 }

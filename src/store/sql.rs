@@ -7,12 +7,14 @@
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
+//! | `operator_orders` | orders of operators to the owner of a bot or chat |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
 pub(super) mod expiry;
 pub(super) mod growth;
+pub(super) mod operator_orders;
 pub(super) mod operators;
 pub(super) mod orders;
 pub(super) mod outcomes;
@@ -98,6 +100,10 @@ port! { $ store_methods Store for Engine by reads:
     unknown_messages = all reads::UNKNOWN_MESSAGES;
     delivery = one reads::DELIVERY;
     close = call Engine::close;
+    give_order = call operator_orders::give_order;
+    next_order = call operator_orders::next_order;
+    operator_order = call operator_orders::operator_order;
+    operator_orders = call operator_orders::operator_orders;
     message = one reads::MESSAGE;
 }
 
@@ -115,6 +121,6 @@ port! { $ operators_methods Operators for Engine by operators:
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    let rights = [expiry::ALL, growth::ALL, operators::ALL, orders::ALL, people::ALL];
+    let rights = [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL];
     texts.into_iter().chain(rights).flatten().copied().collect()
 }

@@ -9,6 +9,7 @@ use botfleet_actors::domain::commit::rows::{StopChange, TurnHead};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::decision::Decision;
 use botfleet_actors::domain::inbox::InboxRow;
+use botfleet_actors::domain::operator_order::OperatorOrder;
 use botfleet_actors::domain::operators::{Operator, OperatorKey, OperatorSession};
 use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 use botfleet_actors::domain::pause::Pause;
@@ -119,6 +120,7 @@ tables! {
     allowance: Growing, goes(By "drop_allowances"), forgotten(Never "names no person");
     commit_mark only Postgres: Bounded, goes(Never "one row a process; tidying deletes those of a week ago"),
         forgotten(Never "names no person");
+    operator_order (OperatorOrder): Growing, goes(By "drop_orders"), forgotten(Never "holds names of the manifest and ids alone");
     audit: Bounded, goes(By "drop_audit"), forgotten(Never "proves for a year what the person ordered");
     erasure: Bounded, goes(Never "words that arrive late must be known as forgotten"),
         forgotten(Never "is the request itself");

@@ -195,7 +195,7 @@ async fn who_reaches_a_bot_and_a_chat_steers_these_and_no_others() {
         ("provider sim", Code::OutOfReach),
         ("bot Nobody", Code::OutOfReach),
     ] {
-        assert_eq!(operations.release(&release, actor).await.unwrap_err().code, expected, "{actor}");
+        assert_eq!(operations.release(&release, actor, None).await.unwrap_err().code, expected, "{actor}");
     }
     let reads = principal.grant::<ReadDecisions>().unwrap();
     assert!(operations.decisions(&reads, None, "lounge", DecisionsAsked::default()).await.is_ok());

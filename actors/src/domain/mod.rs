@@ -17,6 +17,7 @@
 //! | `allowance` | budgets, and the blocks that nodes take from them |
 //! | `schema` | the check of a JSON answer against its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
+//! | `operator_order` | orders of operators to the owner of a bot or chat |
 //! | `commit` | the operations of a group commit and the pure code that judges them |
 
 pub mod allowance;
@@ -31,6 +32,7 @@ pub mod inbox;
 pub mod incoming;
 pub mod keys;
 pub mod names;
+pub mod operator_order;
 pub mod operators;
 pub mod outbox;
 pub mod ownership;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId};
+use crate::domain::operator_order::OrderTarget;
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
@@ -45,6 +46,8 @@ pub enum Hint {
     Nodes,
     /// Somebody exercised a right.
     People,
+    /// An order of an operator waits for its target.
+    Order(OrderTarget),
 }
 
 /// The recipients of a message.

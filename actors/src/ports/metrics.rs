@@ -142,6 +142,8 @@ metrics! {
         counter chat_reloads_total {}
         /// Rows of a `chat`, the `intake` or a `send` that were refused again and again: dead letters with their reason.
         counter rows_dead_total { at } = "errors"
+        /// Orders of operators that this node ended, by kind and state: `done`, `failed`, `expired`, `unknown`.
+        counter operator_orders_ended_total { kind: String, state }
         /// Dead letters that a person had tried again.
         counter dead_letters_redelivered_total {}
         /// Turns not begun since too many are open.

@@ -22,6 +22,7 @@ pub use crate::domain::{
         TurnId,
     },
     inbox::{InboxRow, OutcomeKind},
+    operator_order::{NewOrder, OperatorOrder, OrderId, OrderPlace, OrderTarget},
     outbox::{OutboxMessage, OutboxState},
     pause::Pause,
     people::{Forgotten, PersonRecord, Rights},
@@ -98,6 +99,8 @@ pub struct Backlog {
     pub ticks: Vec<ChatId>,
     /// Bots with queued turns or messages that are due.
     pub bots: Vec<BotId>,
+    /// Targets of this node with orders of operators that wait, or that another owner left behind.
+    pub orders: Vec<OrderTarget>,
     /// Number of turns queued or claimed, of the bots that this node owns.
     pub turns_open: u64,
 }
@@ -135,6 +138,9 @@ pub const ENTRY_DAYS_MIN: u32 = 7;
 
 /// Number of days for which opt-outs and opt-ins stay in the audit. The rights themselves never go.
 pub const AUDIT_DAYS: u32 = 365;
+
+/// Number of days for which orders of operators are shown after they were given.
+pub const ORDER_DAYS: u32 = 1;
 
 /// Returns the payload of an update without one person's data; `None` when there is nothing to cut.
 pub type Cut<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
@@ -267,7 +273,9 @@ port! {
         /// - entries that are older than their chat keeps texts, and than [`ENTRY_DAYS_MIN`]; none of a chat that keeps
         ///   texts for ever,
         /// - decisions; turns and messages that have ended; dead, rejected and unknown ones after a time of their own,
-        /// - opt-outs and opt-ins in the audit after [`AUDIT_DAYS`].
+        /// - opt-outs and opt-ins in the audit after [`AUDIT_DAYS`],
+        /// - orders of operators that are over, after [`ORDER_DAYS`]. Orders that nobody began in their time expire first, and
+        ///   the fate of those that nobody ended is unknown a minute after it.
         ///
         /// Entries and decisions go from below, up to the chat's low-water marks: above them numbers have no gap (I3). Marks
         /// rise first; in a cluster rows go once every node that is not dead has heard of the rise by a beat.
@@ -307,6 +315,24 @@ port! {
 
         /// Returns the texts of the last `limit` messages that the bot certainly sent, in all chats, oldest first.
         async fn said_lately(&self, bot: BotId, limit: usize) -> Result<Vec<String>, StoreError>;
+
+        /// Stores an order of an operator with the next number of its target, under the lock of the target's lease. Its time
+        /// counts on the database's clock. Returns `None` when [`OPEN_ORDERS_MAX`](crate::domain::operator_order::OPEN_ORDERS_MAX)
+        /// orders of the target are open.
+        async fn give_order(&self, order: &NewOrder) -> Result<Option<OperatorOrder>, StoreError>;
+
+        /// Returns the first order of a target that is not over.
+        async fn next_order(&self, target: OrderTarget) -> Result<Option<OperatorOrder>, StoreError>;
+
+        /// Returns an order of an operator.
+        async fn operator_order(&self, id: OrderId) -> Result<Option<OperatorOrder>, StoreError>;
+
+        /// Returns orders of operators before `before` (from the newest without it), newest first, at most `limit`.
+        async fn operator_orders(
+            &self,
+            before: Option<OrderPlace>,
+            limit: usize,
+        ) -> Result<Vec<OperatorOrder>, StoreError>;
 
         /// Returns one message of the outbox.
         async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;

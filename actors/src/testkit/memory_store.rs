@@ -4,6 +4,7 @@
 mod archive;
 mod cluster;
 mod growth;
+mod orders;
 mod people;
 mod reading;
 mod roster;

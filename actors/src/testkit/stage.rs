@@ -42,6 +42,7 @@ use crate::actors::provider::settings::ProviderSettings;
 use crate::actors::provider::snapshot::ProviderSnapshot;
 use crate::behaviour::generator::Generator;
 use crate::domain::allowance::BudgetSpec;
+use crate::domain::commit::operations::{LiftPauses, Operation};
 use crate::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId};
 use crate::domain::incoming::{ChatKind, Entity, EntityKind, Event, Incoming, Message, command_word};
 use crate::domain::roster::{ChatPolicy, DeliveryMode, ModelRef, Physics, RosterPlan};
@@ -474,17 +475,19 @@ impl Stage {
 
     /// Lifts the pauses of the bot at that place, as a person does. Returns whether that is stored.
     pub async fn lift_pauses(&self, at: usize) -> bool {
-        let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
-        match bot.call(BotMsg::LiftPauses, Some(DEADLINE)).await {
-            Ok(ractor::rpc::CallResult::Success(lifted)) => lifted,
-            other => panic!("the bot does not answer: {other:?}"),
+        let bot = self.bots[at];
+        let lift = LiftPauses { bot, epoch: self.tenure.epoch, until: self.node.clock.now(), order: None };
+        let lifted = self.node.committer.commit(Operation::LiftPauses(lift)).await.is_ok();
+        if lifted {
+            self.node.directory.bot(bot).expect("the bot runs").cast(BotMsg::PausesLifted).expect("it lives");
         }
+        lifted
     }
 
     /// Sets the delivery mode of the bot at that place, as a person does.
     pub async fn set_delivery(&self, at: usize, mode: DeliveryMode) -> Result<(), DeliveryError> {
         let bot = self.node.directory.bot(self.bots[at]).expect("the bot runs");
-        match bot.call(|reply| BotMsg::Intake(IntakeMsg::SetDelivery(mode, reply)), Some(DEADLINE)).await {
+        match bot.call(|reply| BotMsg::Intake(IntakeMsg::SetDelivery(mode, None, reply)), Some(DEADLINE)).await {
             Ok(ractor::rpc::CallResult::Success(answer)) => answer,
             other => panic!("the bot does not answer: {other:?}"),
         }

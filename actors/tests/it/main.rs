@@ -18,6 +18,7 @@ mod intake;
 mod lingering;
 mod live_config;
 mod notices;
+mod operator_orders;
 mod ownership;
 mod ownership_moves;
 mod ownership_storm;

@@ -294,7 +294,7 @@ async fn what_outlives_its_time_in_a_pause_ends_then_and_not_after_the_pause() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_was_lifted_before_its_messages_were_read_holds_none_of_them() {
     let stage = behind_a_pause().await;
-    let lift = LiftPauses { bot: stage.bots[0], epoch: stage.tenure.epoch, until: stage.node.clock.now() };
+    let lift = LiftPauses { bot: stage.bots[0], epoch: stage.tenure.epoch, until: stage.node.clock.now(), order: None };
     stage.store.rows.commit(vec![Operation::LiftPauses(lift)]).await.unwrap()[0].as_ref().unwrap();
     let stage = stage.killed().await.raise().await;
     stage.until_at_rest().await;

@@ -111,6 +111,7 @@ async fn i7_a_poison_update_is_a_dead_letter_and_its_chat_goes_on() {
         confirm_duplicate: false,
         now: stage.node.clock.now(),
         expires_at: stage.node.clock.now(),
+        order: None,
     };
     stage.node.committer.commit(Operation::Redeliver(again)).await.unwrap();
     stage.node.directory.chat(stage.chats[0]).unwrap().actor.cast(ChatMsg::Reload).unwrap();

@@ -103,7 +103,8 @@ async fn i1_an_ingest_in_hand_goes_before_the_change() {
     stage.person_says(0, "in hand", &[0]);
     stage.let_time_pass_briefly().await;
     let bot = stage.node.directory.bot(stage.bots[0]).unwrap();
-    let asked = |reply| botfleet_actors::actors::bot::messages::BotMsg::Intake(IntakeMsg::SetDelivery(Webhook, reply));
+    let asked =
+        |reply| botfleet_actors::actors::bot::messages::BotMsg::Intake(IntakeMsg::SetDelivery(Webhook, None, reply));
     let change = bot.call(asked, None);
     let release = async {
         stage.let_time_pass_briefly().await;
@@ -159,7 +160,8 @@ async fn i1_nothing_polls_while_the_way_is_being_changed() {
     stage.person_says(0, "hello", &[0]);
     stage.store.hold(true);
     let bot = stage.node.directory.bot(stage.bots[0]).unwrap();
-    let asked = |reply| botfleet_actors::actors::bot::messages::BotMsg::Intake(IntakeMsg::SetDelivery(Webhook, reply));
+    let asked =
+        |reply| botfleet_actors::actors::bot::messages::BotMsg::Intake(IntakeMsg::SetDelivery(Webhook, None, reply));
     let change = bot.call(asked, None);
     let meanwhile = async {
         stage.let_time_pass_briefly().await;

@@ -54,7 +54,7 @@ pub(crate) struct Held<'b> {
 
 /// Returns whether the versions of all rows that a batch needs locks for can be told. The other rows are rarely needed.
 pub(crate) fn is_told(needs: &Needs) -> bool {
-    needs.allowances.is_empty() && needs.dead_updates.is_empty()
+    needs.allowances.is_empty() && needs.dead_updates.is_empty() && needs.orders.is_empty()
 }
 
 /// Returns a statement for PostgreSQL without its locks.

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use botfleet_actors::domain::commit::needs::Needs;
-use botfleet_actors::domain::commit::rows::{ChatHead, Loaded, OutboxHead, TurnHead};
+use botfleet_actors::domain::commit::rows::{ChatHead, Loaded, OrderHead, OutboxHead, TurnHead};
 use botfleet_actors::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramUserId, TurnId,
 };
+use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::window::Window;
@@ -67,6 +68,12 @@ SELECT `collect r.person, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = r.per
     DEAD_UPDATES "load dead updates" = "\
 SELECT `collect i.id` FROM `json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'|\
 (SELECT id FROM inbox WHERE id = ANY($1) AND outcome = 'dead' ORDER BY id FOR NO KEY UPDATE) i`";
+    /// Tells of each order whether its time is over, on the database's clock.
+    ORDERS "load operator orders" = "\
+SELECT `collect q.id, q.target_kind, q.target, q.state, q.epoch, q.late` FROM `json_each($1) j CROSS JOIN \
+(SELECT *, expires_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) AS late FROM operator_order) q ON q.id = j.value|\
+(SELECT *, expires_at <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS late FROM operator_order \
+WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) q`";
 }
 
 /// Determines the values of a part, if a batch needs it, and reads its rows.
@@ -86,6 +93,7 @@ macro_rules! loads {
 }
 
 type Head = (ChatId, Epoch, Number, DecisionNumber);
+type Order = (OrderId, OrderTarget, OrderState, Option<Epoch>, bool);
 type Person = (TelegramUserId, bool, Option<Timestamp>, Option<Timestamp>);
 
 loads! {
@@ -122,6 +130,8 @@ loads! {
         };
     DEAD_UPDATES 8 |needs, _| ids(needs.dead_updates.iter().map(|inbox| inbox.0)),
         |text, _, loaded| loaded.dead_updates.extend(read_all::<InboxId>(text)?);
+    ORDERS 8 |needs, _| ids(needs.orders.iter().map(|order| order.0)),
+        |text, _, loaded| loaded.orders.extend(read_all::<Order>(text)?.into_iter().map(order_head));
 }
 
 /// Returns whether the batch holds rules for a send.
@@ -135,6 +145,10 @@ fn ids(ids: impl ExactSizeIterator<Item = i64>) -> Option<Values<'static>> {
 
 fn keys<P: Put>(db: Database, keys: &BTreeSet<P>) -> Option<Values<'static>> {
     (!keys.is_empty()).then(|| values![Rows::over(db, keys)])
+}
+
+fn order_head((id, target, state, epoch, late): Order) -> (OrderId, OrderHead) {
+    (id, OrderHead { target, state, epoch, late })
 }
 
 fn head((chat, epoch, last_number, last_decision): Head) -> (ChatId, ChatHead) {

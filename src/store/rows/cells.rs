@@ -11,6 +11,7 @@ use botfleet_actors::domain::ids::{
 };
 use botfleet_actors::domain::inbox::{OutcomeKind, Source};
 use botfleet_actors::domain::incoming::{Author, Entity, Media};
+use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::operators::{OperatorId, Profile, Reach, Role};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
@@ -60,14 +61,14 @@ macro_rules! names {
 }
 
 ids! {
-    AttemptId BotId ChatId ConfigSeq DecisionNumber Epoch InboxId Incarnation MessageId Number OperatorId OutboxId TelegramChatId
+    AttemptId BotId ChatId ConfigSeq DecisionNumber Epoch InboxId Incarnation MessageId Number OperatorId OrderId OutboxId TelegramChatId
     TelegramUserId ThreadId TurnId
 }
 
 counts!(u8 u32 usize);
 
 names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OutboxState OutcomeKind Role TurnState Verdict
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind Role TurnState Verdict
 }
 
 cells! {
@@ -169,6 +170,7 @@ kinds! {
     BudgetScope: "scope" "key";
     DeadLetterId: "kind" "id";
     LeaseKey: "kind" "key";
+    OrderTarget: "target_kind" "target";
     Source: "source" "source_id";
     StopScope: "scope" "key";
 }

@@ -1,9 +1,10 @@
-//! Rows of stops, pauses and budgets. Layer: adapter.
+//! Rows of stops, pauses, budgets and orders of operators. Layer: adapter.
 
 use botfleet_actors::domain::allowance::{AllowanceKey, BudgetKey};
 use botfleet_actors::domain::commit::rows::StopChange;
 use botfleet_actors::domain::control::{Rank, Stop};
 use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::operator_order::OperatorOrder;
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
@@ -34,6 +35,22 @@ impl Part for Pause {
 columns!(AllowanceKey { budget, start as period_start });
 
 columns!(BudgetKey { scope, unit, per });
+
+columns!(OperatorOrder {
+    id,
+    target,
+    number,
+    kind,
+    arguments,
+    principal,
+    created_at,
+    expires_at,
+    state,
+    result,
+    node,
+    epoch,
+    ended_at
+});
 
 impl Put for StopChange {
     fn columns(_: &'static str, into: &mut Vec<Column>) {

@@ -6,9 +6,10 @@
 
 use botfleet_actors::domain::ids::{ChatId, IdSource, Number};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::ports::store::{AUDIT_DAYS, ENTRY_DAYS_MIN, Kept};
+use botfleet_actors::ports::store::{AUDIT_DAYS, ENTRY_DAYS_MIN, Kept, ORDER_DAYS};
 
 use super::expiry::DAY_MS;
+use super::operator_orders::{self, DROP_ORDERS};
 use super::text::{Sql, statements};
 use super::values::values;
 use crate::store::engine::{Engine, Run, Values, Work};
@@ -125,6 +126,9 @@ pub(crate) async fn prune(db: &impl Engine, now: Timestamp, kept: &Kept) -> Resu
     rows += db.once(&DROP_ALLOWANCES, values![handled]).await?;
     let audited = now.as_millis() - i64::from(AUDIT_DAYS) * DAY_MS;
     rows += repeat(db, &DROP_AUDIT, &mut { STATEMENTS }, || values![ROWS, audited]).await?;
+    operator_orders::end_the_left(db).await?;
+    let given = operator_orders::given_before(now, ORDER_DAYS);
+    rows += repeat(db, &DROP_ORDERS, &mut { STATEMENTS }, || values![ROWS, given]).await?;
     rows += drop_the_old(db, now, kept).await?;
     db.tidy().await?;
     Ok(rows)

@@ -8,9 +8,9 @@ use botfleet_actors::domain::commit::rows::Orders;
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::roster::DeliveryChoice;
 
-use super::people;
 use super::text::statements;
 use super::values::{Rows, values};
+use super::{operator_orders, people};
 use crate::store::engine::Run;
 use crate::store::fault::Fault;
 
@@ -36,7 +36,8 @@ UPDATE send_pause SET until = `min|least`(send_pause.until, r.until) FROM `rows 
 
 /// Writes the orders of people. Runs before all other writes of its batch.
 pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fault> {
-    let Orders { deliveries, turns, outbox, inbox, pauses, rights, said } = orders;
+    let Orders { deliveries, turns, outbox, inbox, pauses, rights, said, operator } = orders;
+    operator_orders::write(run, operator).await?;
     write_deliveries(run, deliveries).await?;
     let turns = Rows::of(R::DATABASE, turns.iter().map(|(turn, (due, expires))| (*turn, *due, *expires)));
     let outbox = Rows::of(R::DATABASE, outbox.iter().map(|(outbox, expires)| (*outbox, *expires)));

@@ -6,7 +6,9 @@ use botfleet_actors::domain::control::{StopScope, Stops};
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId, DeadLetterState};
 use botfleet_actors::domain::ids::{BotId, ChatId, MessageId, Number, TelegramChatId, TurnId};
 use botfleet_actors::domain::inbox::InboxRow;
+use botfleet_actors::domain::operator_order::OrderTarget;
 use botfleet_actors::domain::outbox::OutboxMessage;
+use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::domain::roster::DeliveryChoice;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
@@ -92,7 +94,11 @@ UNION ALL SELECT 2, bot FROM (\
 SELECT bot FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state = 'queued' AND due_at <= $1 \
 UNION SELECT bot FROM outbox WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') \
 AND state IN ('queued', 'retry_at') AND due_at <= $1) \
-UNION ALL SELECT 3, count(*) FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state IN ('queued', 'claimed')\
+UNION ALL SELECT 3, count(*) FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state IN ('queued', 'claimed') \
+UNION ALL SELECT DISTINCT CASE q.target_kind WHEN 'bot' THEN 4 WHEN 'chat' THEN 5 ELSE 6 END, q.target FROM operator_order q \
+WHERE q.state IN ('waiting', 'begun') AND CASE q.target_kind \
+WHEN 'node' THEN q.state = 'waiting' AND q.target = (SELECT max(n.epoch) FROM node n) \
+ELSE q.state = 'waiting' OR q.epoch <> (SELECT l.epoch FROM lease l WHERE l.kind = q.target_kind AND l.key = q.target) END\
 |\
 SELECT 0::bigint, l.key FROM lease l WHERE l.owner = $2 AND l.kind = 'chat' \
 AND EXISTS (SELECT 1 FROM inbox i WHERE i.chat = l.key AND i.outcome IS NULL) \
@@ -102,7 +108,12 @@ UNION ALL SELECT 2, l.key FROM lease l WHERE l.owner = $2 AND l.kind = 'bot' AND
 EXISTS (SELECT 1 FROM turn t WHERE t.bot = l.key AND t.state = 'queued' AND t.due_at <= $1) \
 OR EXISTS (SELECT 1 FROM outbox o WHERE o.bot = l.key AND o.state IN ('queued', 'retry_at') AND o.due_at <= $1)) \
 UNION ALL SELECT 3, count(*) FROM lease l JOIN turn t ON t.bot = l.key AND t.state IN ('queued', 'claimed') \
-WHERE l.owner = $2 AND l.kind = 'bot'` ORDER BY 1, 2";
+WHERE l.owner = $2 AND l.kind = 'bot' \
+UNION ALL SELECT DISTINCT CASE q.target_kind WHEN 'bot' THEN 4 ELSE 5 END, q.target FROM operator_order q \
+JOIN lease l ON l.kind = q.target_kind AND l.key = q.target AND l.owner = $2 \
+WHERE q.state IN ('waiting', 'begun') AND (q.state = 'waiting' OR q.epoch <> l.epoch) \
+UNION ALL SELECT DISTINCT 6, q.target FROM operator_order q WHERE q.state IN ('waiting', 'begun') AND q.state = 'waiting' \
+AND q.target_kind = 'node' AND q.target = $2` ORDER BY 1, 2";
     DEPTHS "depths" = "\
 SELECT (SELECT count(*) FROM inbox WHERE outcome IS NULL), \
 (SELECT count(*) FROM turn WHERE `open turns` state IN ('queued', 'claimed')), \
@@ -227,7 +238,10 @@ pub(crate) async fn backlog(db: &impl Engine, now: Timestamp) -> Result<Backlog,
             0 => backlog.chats.push(ChatId(key)),
             1 => backlog.ticks.push(ChatId(key)),
             2 => backlog.bots.push(BotId(key)),
-            _ => backlog.turns_open = u64::try_from(key).unwrap_or(0),
+            3 => backlog.turns_open = u64::try_from(key).unwrap_or(0),
+            4 => backlog.orders.push(OrderTarget::Bot(BotId(key))),
+            5 => backlog.orders.push(OrderTarget::Chat(ChatId(key))),
+            _ => backlog.orders.push(OrderTarget::Node(Incarnation(key))),
         }
     }
     Ok(backlog)

@@ -92,7 +92,7 @@ impl Actor for BotActor {
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
             BotMsg::TryChat(chat) => state.try_chat(chat),
             BotMsg::ChatTried(chat, result) => state.on_chat_tried(chat, &result),
-            BotMsg::LiftPauses(reply) => state.lift_pauses(reply),
+            BotMsg::PausesLifted => state.on_pauses_lifted(),
             BotMsg::LeaveChats(strange) => state.on_leave_chats(strange),
             BotMsg::Doubted(doubt) => state.on_doubted(doubt),
             BotMsg::Ranked(doubt, rank) => state.on_ranked(doubt, rank),

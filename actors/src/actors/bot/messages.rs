@@ -65,8 +65,8 @@ pub enum BotMsg {
     TryChat(ChatId),
     /// The answer to `TryChat`.
     ChatTried(ChatId, Result<(), TelegramError>),
-    /// A person lifts the pauses that Telegram asked the bot for.
-    LiftPauses(RpcReplyPort<bool>),
+    /// A person lifted the pauses that Telegram asked the bot for; that is stored.
+    PausesLifted,
     /// Leave these chats, which are not in the manifest.
     LeaveChats(BTreeSet<TelegramChatId>),
     /// Somebody gave an order in a chat and may lack the right: ask Telegram who administers the chat.

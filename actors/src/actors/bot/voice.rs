@@ -10,14 +10,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::RpcReplyPort;
-
 use crate::actors::bot::intake::Intake;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::perform::{ANSWER_WITHIN, answered};
 use crate::actors::bot::state::BotState;
-use crate::domain::commit::operations::{LiftPauses, Operation, SetAbsence};
+use crate::domain::commit::operations::{Operation, SetAbsence};
 use crate::domain::ids::{ChatId, ThreadId};
 use crate::domain::silence::Silence;
 use crate::domain::time::Timestamp;
@@ -60,33 +58,20 @@ impl BotState {
         }
     }
 
-    /// Lifts all pauses of the bot for a person; the next calls show what Telegram thinks of that.
-    pub(super) fn lift_pauses(&mut self, reply: RpcReplyPort<bool>) {
+    /// Forgets all pauses of the bot, which a person lifted; the next calls show what Telegram thinks of that.
+    pub(super) fn on_pauses_lifted(&mut self) {
         let now = self.node.clock.now();
         tracing::warn!(bot.id = %self.identity.profile.id, "a person lifted the pauses that telegram asked for");
         self.outbox.forget_pauses();
         self.node.voices.resumed(self.identity.profile.id);
         self.node
             .tell([Hint::Silent(self.identity.profile.id, self.node.voices.everywhere(self.identity.profile.id, now))]);
-        self.forget_stored_pauses(now, reply);
         self.outbox(Outbox::resume_unpaused);
         if self.intake.me().is_some() {
             self.intake(Intake::open);
         } else {
             self.intake(Intake::identify);
         }
-    }
-
-    /// Ends stored pauses of the bot, so that none lasts beyond `until`; replies whether that is durable.
-    fn forget_stored_pauses(&self, until: Timestamp, reply: RpcReplyPort<bool>) {
-        let lift = LiftPauses { bot: self.identity.profile.id, epoch: self.identity.epoch, until };
-        let bot = self.identity.profile.id;
-        self.node.committer.submit(Operation::LiftPauses(lift), move |result| {
-            if let Err(error) = &result {
-                tracing::warn!(bot.id = %bot, error = %error, "stored pauses could not be shortened");
-            }
-            let _ = reply.send(result.is_ok());
-        });
     }
 
     /// Notes that Telegram let the bot write nothing there: the bot is silent there until it can write again.

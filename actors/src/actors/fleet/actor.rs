@@ -4,7 +4,7 @@
 //! for work that no hint announced. Load bound: control messages and one reconcile at a time. On failure: the process
 //! ends and starts again from the store.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +83,7 @@ impl Actor for FleetActor {
             forgot: HashMap::new(),
             forget_lane: Arc::default(),
             tidying: Arc::default(),
+            obeying: BTreeMap::new(),
         };
         // People who have opted out must be known before anything is taken.
         learn(&state.args.node).await;
@@ -121,6 +122,8 @@ impl Actor for FleetActor {
             FleetMsg::LeaveChats(bot, strange) => state.leave_chats(bot, strange),
             FleetMsg::Order(again) => order(&state.args.node, again),
             FleetMsg::Claim(right) => claim(&state.args.node, right),
+            FleetMsg::LookAtOrders(target) => state.look_at_orders(&myself, target),
+            FleetMsg::Obeyed(target) => state.on_obeyed(&myself, target),
             FleetMsg::LookAtPeople => state.look_at_people(&myself),
             FleetMsg::PeopleLearned(anew) => state.on_people_learned(&myself, anew),
             FleetMsg::Forgot(wish) => state.on_forgot(&myself, wish),

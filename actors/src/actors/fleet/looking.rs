@@ -118,6 +118,9 @@ impl FleetState {
                 None => self.start(myself, Child::Chat(*chat)).await,
             }
         }
+        for target in backlog.orders {
+            self.look_at_orders(myself, target);
+        }
         for bot in backlog.bots {
             if mine(LeaseKey::Bot(bot))
                 && let Some(actor) = node.directory.bot(bot)

@@ -9,6 +9,7 @@ use crate::actors::fleet::snapshot::FleetSnapshot;
 use crate::actors::node::ended::Ended;
 use crate::actors::orders::doubt::{Doubt, Order};
 use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};
+use crate::domain::operator_order::OrderTarget;
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::people::SetRight;
 use crate::domain::roster::Roster;
@@ -41,6 +42,10 @@ pub enum FleetMsg {
     Order(Order),
     /// Store a person's right, which the store did not take before.
     Claim(SetRight),
+    /// Orders of operators may wait for this target.
+    LookAtOrders(OrderTarget),
+    /// No order waits for the target any more.
+    Obeyed(OrderTarget),
     /// Somebody exercised a right: read the rights in force.
     LookAtPeople,
     /// The rights in force were read; `true` when memory that holds a person's words must be read again.

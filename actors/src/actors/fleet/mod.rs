@@ -10,6 +10,7 @@
 //! | `leasing` | starts and ends children as their leases come and go (I6) |
 //! | `roster` | puts a new configuration in force (I10) |
 //! | `supervision` | which children run, how often they failed, which are quarantined (I7) |
+//! | `obeying` | has orders of operators carried out, one task a target (I4, I8) |
 //! | `people` | keeps people's rights up to date, carries out erasure requests (I8, I9) |
 
 pub mod actor;
@@ -18,6 +19,7 @@ pub mod child;
 mod leasing;
 mod looking;
 pub mod messages;
+mod obeying;
 mod people;
 mod roster;
 pub mod settings;

@@ -1,6 +1,6 @@
 //! The state of the fleet's actor, and the parts that it is built from. Layer `actors`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ractor::ActorId;
@@ -19,6 +19,7 @@ use crate::actors::node::tasks::Tasks;
 use crate::actors::node::webhooks::Webhooks;
 use crate::actors::provider::settings::ProviderSettings;
 use crate::domain::ids::{BotId, TelegramUserId};
+use crate::domain::operator_order::OrderTarget;
 use crate::policy::ownership::settings::OwnershipSettings;
 use crate::ports::llm::LlmProvider;
 
@@ -74,6 +75,8 @@ pub struct FleetState {
     pub(super) forget_lane: Arc<tokio::sync::Mutex<()>>,
     /// Lets one housekeeping run at a time.
     pub(super) tidying: Arc<tokio::sync::Mutex<()>>,
+    /// Targets whose orders are being carried out, and whether to look again after that.
+    pub(super) obeying: BTreeMap<OrderTarget, bool>,
     pub(super) leasing: Leasing,
     pub(super) roster: RosterReading,
     pub(super) ramp: Option<Ramp>,

@@ -9,6 +9,7 @@ use crate::actors::chat::messages::ChatMsg;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
 use crate::domain::ids::{BotId, ChatId};
+use crate::domain::operator_order::OrderTarget;
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::ports::bus::{Audience, BusMessage, Hint};
 use crate::ports::event::{EventKind, LiveEvent};
@@ -25,6 +26,7 @@ fn addressee(hint: &Hint) -> Option<LeaseKey> {
         | Hint::Paused(chat, ..)
         | Hint::Migrated(chat, _) => Some(LeaseKey::Chat(*chat)),
         Hint::Bot(bot) | Hint::Opened(bot, _) | Hint::Wanted(bot, _) => Some(LeaseKey::Bot(*bot)),
+        Hint::Order(target) => target.lease(),
         Hint::Lease(_) | Hint::Nodes | Hint::People | Hint::Silent(..) => None,
     }
 }
@@ -37,7 +39,11 @@ impl Node {
         let mut all = Vec::new();
         for hint in hints {
             match addressee(&hint) {
-                None => all.push(hint),
+                None if self.is_target(&hint) => self.hear(hint),
+                None => match hint {
+                    Hint::Order(OrderTarget::Node(node)) => away.entry(node).or_default().push(hint),
+                    _ => all.push(hint),
+                },
                 Some(key) => match self.leases.elsewhere(key) {
                     Some(owner) => away.entry(owner).or_default().push(hint),
                     None => self.hear(hint),
@@ -79,6 +85,11 @@ impl Node {
                 self.directory.migrate(chat, to);
                 self.tell_chat(chat, ChatMsg::Migrated(to));
             }
+            Hint::Order(target) => {
+                if let Some(fleet) = self.directory.fleet() {
+                    let _ = fleet.cast(FleetMsg::LookAtOrders(target));
+                }
+            }
             Hint::People => {
                 if let Some(fleet) = self.directory.fleet() {
                     let _ = fleet.cast(FleetMsg::LookAtPeople);
@@ -86,6 +97,10 @@ impl Node {
             }
             Hint::Silent(..) | Hint::Lease(_) | Hint::Nodes => {}
         }
+    }
+
+    fn is_target(&self, hint: &Hint) -> bool {
+        matches!(hint, Hint::Order(target) if *target == OrderTarget::Node(self.leases.place()))
     }
 
     /// Tells a chat of this node. A chat that is not in memory wakes, and reads its waiting rows from the store.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::ids::Epoch;
+use crate::domain::operator_order::OrderTarget;
 use crate::domain::ownership::{Incarnation, LeaseKey, NodeState, Picture};
 
 /// The leases of a node.
@@ -47,6 +48,23 @@ impl Leases {
             Held::All(epoch) => Some(*epoch),
             Held::Some { held, .. } => held.get(&key).copied(),
         })
+    }
+
+    /// Returns the incarnation under which this node is given orders; where one process owns everything, its epoch.
+    pub fn place(&self) -> Incarnation {
+        self.read(|held| match held {
+            Held::All(epoch) => Incarnation(epoch.0),
+            Held::Some { .. } => self.me,
+        })
+    }
+
+    /// Returns the epoch under which this node carries out the target's orders; `None` when it does not.
+    pub fn obeys(&self, target: OrderTarget) -> Option<Epoch> {
+        match target {
+            OrderTarget::Node(node) => (node == self.place()).then_some(Epoch(node.0)),
+            OrderTarget::Bot(bot) => self.epoch(LeaseKey::Bot(bot)),
+            OrderTarget::Chat(chat) => self.epoch(LeaseKey::Chat(chat)),
+        }
     }
 
     /// Returns the other node that owns the lease, as far as is known.

@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::chat::notices::Notices;
 use super::provider::consult::Consult;
@@ -160,6 +160,8 @@ pub struct Node {
     pub operators: OnceLock<TelegramChatId>,
     /// Results of the last calls to Telegram and the providers.
     pub vitals: Vitals,
+    /// Wakes whoever waits here for the end of an operator's order.
+    pub orders_ended: Notify,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -214,6 +216,7 @@ impl Node {
             records: Records::default(),
             operators: OnceLock::new(),
             vitals: Vitals::default(),
+            orders_ended: Notify::new(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::domain::commit::outcome::{Refusal, conflict};
-use crate::domain::commit::rows::{Changes, ChatHead, Loaded, TurnHead};
+use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OrderChange, OrderHead, TurnHead};
 use crate::domain::ids::{BotId, ChatId, Epoch, OutboxId, TelegramUserId, TurnId};
 use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent};
+use crate::domain::operator_order::{OrderFailure, OrderState, OrderStep};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pause;
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, TOMBSTONE};
@@ -110,6 +111,41 @@ impl<'a> Bench<'a> {
             self.loaded.emptied.insert(event.id);
         }
         self.insert_inbox(event);
+    }
+
+    /// Returns an operator's order whose target is that of the step.
+    pub(super) fn order(&self, step: &OrderStep) -> Result<OrderHead, Refusal> {
+        match self.loaded.orders.get(&step.order) {
+            Some(head) if head.target == step.target => Ok(*head),
+            Some(head) => conflict(format!("order {} is for {}", step.order, head.target)),
+            None => conflict(format!("order {} is not stored", step.order)),
+        }
+    }
+
+    /// Refuses an operation that carries out an order which waits no more. Comes before the operation's first change.
+    pub(super) fn order_waits(&self, step: Option<&OrderStep>) -> Result<(), Refusal> {
+        let Some(step) = step else { return Ok(()) };
+        match self.order(step)? {
+            OrderHead { state: OrderState::Waiting, late: false, .. } => Ok(()),
+            OrderHead { state: OrderState::Waiting, .. } => conflict(format!("order {} came too late", step.order)),
+            OrderHead { state, .. } => conflict(format!("order {} is {}", step.order, state.as_str())),
+        }
+    }
+
+    /// Moves an order on, together with what the batch does for it.
+    pub(super) fn order_moves(&mut self, step: OrderStep, state: OrderState, failure: Option<&OrderFailure>) {
+        if let Some(head) = self.loaded.orders.get_mut(&step.order) {
+            (head.state, head.epoch) = (state, Some(step.epoch));
+        }
+        let result = failure.and_then(|failure| serde_json::to_value(failure).ok());
+        self.changes.orders.operator.insert(step.order, OrderChange { state, result, step });
+    }
+
+    /// Ends the order that an operation has carried out.
+    pub(super) fn order_done(&mut self, step: Option<OrderStep>) {
+        if let Some(step) = step {
+            self.order_moves(step, OrderState::Done, None);
+        }
     }
 
     pub(super) fn pause(&mut self, pause: Pause) {

@@ -6,6 +6,7 @@ use crate::domain::allowance::AllowanceKey;
 use crate::domain::commit::start::Start;
 use crate::domain::ids::{BotId, ChatId, InboxId, OutboxId, TelegramUserId, TurnId};
 use crate::domain::inbox::{InboxRow, Source};
+use crate::domain::operator_order::{OrderId, OrderStep};
 use crate::domain::transcript::EntryKey;
 use crate::domain::window::WindowKey;
 
@@ -34,6 +35,8 @@ pub struct Needs {
     pub allowances: BTreeSet<AllowanceKey>,
     /// People who may have opted out, or asked to be forgotten.
     pub people: BTreeSet<TelegramUserId>,
+    /// Orders of operators that are carried out.
+    pub orders: BTreeSet<OrderId>,
     /// The stops are needed.
     pub stops: bool,
 }
@@ -42,6 +45,10 @@ impl Needs {
     pub(super) fn received(&mut self, rows: &[InboxRow]) {
         self.sources.extend(rows.iter().map(|row| (row.bot, row.source)));
         self.people.extend(rows.iter().filter_map(|row| Some(row.author?.0)));
+    }
+
+    pub(super) fn order(&mut self, step: Option<&OrderStep>) {
+        self.orders.extend(step.map(|step| step.order));
     }
 
     pub(super) fn start(&mut self, start: &Start) {

@@ -1,6 +1,7 @@
 //! Results of the operations of a group commit. Layer `domain`.
 
 use crate::domain::control::{Stop, StopScope};
+use crate::domain::operator_order::OrderState;
 use crate::domain::time::Timestamp;
 
 /// Effect of a committed operation.
@@ -36,6 +37,8 @@ pub enum Applied {
     },
     /// The turn was dropped instead of claimed: this stop keeps the bot silent.
     Stopped(StopScope),
+    /// The state in which an operator's order is now.
+    Ordered(OrderState),
     /// The turn failed, and is queued again or dead.
     Failed {
         /// The turn will not be tried again.

@@ -9,6 +9,7 @@ use crate::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{Handled, InboxRow, Source};
+use crate::domain::operator_order::{OrderId, OrderState, OrderStep, OrderTarget};
 use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::{Pause, Pauses};
@@ -50,6 +51,8 @@ pub struct Loaded {
     pub said: HashMap<TelegramUserId, Timestamp>,
     /// Time of the latest erasure request of the requested people, fulfilled or not: words up to then are forgotten.
     pub forgotten: HashMap<TelegramUserId, Timestamp>,
+    /// Requested orders of operators.
+    pub orders: HashMap<OrderId, OrderHead>,
     /// Stops in force.
     pub stops: Stops,
     /// Pauses of the requested bots, when the batch holds rules for a send.
@@ -105,6 +108,19 @@ impl OutboxHead {
             progress: message.progress.clone(),
         }
     }
+}
+
+/// The part of an operator's order that the judge needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderHead {
+    /// The part of the fleet that carries it out.
+    pub target: OrderTarget,
+    /// State.
+    pub state: OrderState,
+    /// Epoch under which it was begun.
+    pub epoch: Option<Epoch>,
+    /// Set when its time is over, on the database's clock.
+    pub late: bool,
 }
 
 /// Rows that a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
@@ -178,14 +194,27 @@ pub struct Orders {
     pub rights: Vec<SetRight>,
     /// Time of people's last opt-out or opt-in.
     pub said: BTreeMap<TelegramUserId, Timestamp>,
+    /// Orders of operators that moved on.
+    pub operator: BTreeMap<OrderId, OrderChange>,
+}
+
+/// New state of an operator's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderChange {
+    /// State.
+    pub state: OrderState,
+    /// Why the order failed.
+    pub result: Option<serde_json::Value>,
+    /// The order, and who carried it out.
+    pub step: OrderStep,
 }
 
 impl Orders {
     /// Returns whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
-        let Self { deliveries, turns, outbox, inbox, pauses, rights, said } = self;
+        let Self { deliveries, turns, outbox, inbox, pauses, rights, said, operator } = self;
         let delivery = deliveries.len() + pauses.len() + rights.len() + said.len();
-        delivery + turns.len() + outbox.len() + inbox.len() == 0
+        delivery + turns.len() + outbox.len() + inbox.len() + operator.len() == 0
     }
 }
 

@@ -162,7 +162,9 @@ pub async fn reads_of_a_bot_hold_nothing_of_another(home: &dyn Home) {
     }
     let webhook = DeliveryChoice { mode: DeliveryMode::Webhook, webhook_url: Some("https://a.example/1".to_owned()) };
     let (bot, epoch) = (scene.bots[0], scene.epoch);
-    scene.commit_all(vec![Operation::SetDelivery(SetDelivery { bot, epoch, choice: webhook.clone() })]).await;
+    scene
+        .commit_all(vec![Operation::SetDelivery(SetDelivery { bot, epoch, choice: webhook.clone(), order: None })])
+        .await;
     assert_eq!(store.delivery(scene.bots[0]).await.unwrap(), Some(webhook));
     assert_eq!(store.delivery(scene.bots[1]).await.unwrap().map(|choice| choice.mode), Some(DeliveryMode::Polling));
     assert_eq!(store.next_offset(scene.bots[0]).await.unwrap(), None);

@@ -33,6 +33,7 @@ pub mod filters;
 pub mod growth;
 pub mod hand_over;
 pub mod ingest;
+pub mod operator_orders;
 pub mod orders;
 pub mod outcomes;
 pub mod people;
@@ -128,7 +129,7 @@ macro_rules! store_contract {
     ($home:expr) => {
         $crate::store_contract!(@files $home,
             ingest advance turns send allowance unspoken tenure
-            roster hand_over orders people archive filters growth outcomes
+            roster hand_over operator_orders orders people archive filters growth outcomes
         );
     };
     (@files $home:expr, $($file:ident)+) => {

@@ -34,7 +34,8 @@ fn webhook() -> DeliveryChoice {
 }
 
 fn redeliver(letter: DeadLetterId, later_parts: Vec<OutboxId>, confirm_duplicate: bool) -> Operation {
-    Operation::Redeliver(Redeliver { letter, later_parts, confirm_duplicate, now: at(50), expires_at: at(500) })
+    let (now, expires_at) = (at(50), at(500));
+    Operation::Redeliver(Redeliver { letter, later_parts, confirm_duplicate, now, expires_at, order: None })
 }
 
 /// Stores a queued turn.
@@ -77,7 +78,7 @@ pub async fn a_change_of_delivery_forgets_the_offset(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, other], [chat, _]) = (scene.bots, scene.chats);
     assert!(scene.store.delivery(bot).await.unwrap().unwrap_or_default().mode == DeliveryMode::Polling);
-    let change = |epoch| Operation::SetDelivery(SetDelivery { bot, epoch, choice: webhook() });
+    let change = |epoch| Operation::SetDelivery(SetDelivery { bot, epoch, choice: webhook(), order: None });
     let rows = |bot, id| vec![update(id, bot, chat, id)];
     scene.commit_all(vec![ingest(other, scene.epoch, rows(other, 8))]).await;
     scene.commit_all(vec![ingest(bot, scene.epoch, rows(bot, 9)), change(scene.epoch)]).await;
@@ -95,7 +96,7 @@ pub async fn a_change_of_delivery_forgets_the_offset(home: &dyn Home) {
 pub async fn the_manifests_delivery_counts_when_it_is_news(home: &dyn Home) {
     let scene = Scene::open(home).await;
     let ([bot, _], [chat, _], epoch) = (scene.bots, scene.chats, scene.epoch);
-    scene.commit_all(vec![Operation::SetDelivery(SetDelivery { bot, epoch, choice: webhook() })]).await;
+    scene.commit_all(vec![Operation::SetDelivery(SetDelivery { bot, epoch, choice: webhook(), order: None })]).await;
     let mut news = plan(2, 2);
     let same = scene.store.apply_roster(&news, at(1)).await.unwrap();
     assert_eq!(same.bots[&bot].delivery, webhook());

@@ -6,10 +6,12 @@ use super::send::{begin, progress, with_messages, with_policy};
 use super::turns::conversation;
 use super::{Home, Scene};
 use crate::domain::commit::operations::{
-    AddPause, Cancel, HandOver, LiftPauses, Migrate, Operation, Resolve, SetAbsence, SetDelivery, TurnEnding, Unclaim,
+    AddPause, BeginOrder, Cancel, EndOrder, HandOver, LiftPauses, Migrate, Operation, OrderEnding, Resolve, SetAbsence,
+    SetDelivery, TurnEnding, Unclaim,
 };
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{Epoch, MessageId, TelegramChatId};
+use crate::domain::operator_order::{OrderId, OrderStep, OrderTarget};
 use crate::domain::outbox::{OnUnknown, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pause;
@@ -49,6 +51,7 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
     let before = (scene.store.chat_memory(chat, 9).await.unwrap(), scene.store.depths().await.unwrap());
     let late = Scene { epoch: stale, roster: scene.roster.clone(), store: scene.store.clone(), ..scene };
     let cancel = Cancel { bot, epoch: stale, outbox: messages[0].id, reason: String::new() };
+    let step = OrderStep { order: OrderId(1), target: OrderTarget::Bot(bot), node: String::new(), epoch: stale };
     let batch = vec![
         ingest(bot, stale, vec![update(8, bot, chat, 8)]),
         Operation::Advance(advance(chat, stale, 1, 7)),
@@ -58,10 +61,10 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
         Operation::Cancel(cancel),
         Operation::Unclaim(Unclaim { bot, epoch: stale, turn: extra.id }),
         Operation::AddPause(AddPause { epoch: stale, pause: Pause { bot, chat: None, until: at(99) } }),
-        Operation::LiftPauses(LiftPauses { bot, epoch: stale, until: at(1) }),
+        Operation::LiftPauses(LiftPauses { bot, epoch: stale, until: at(1), order: None }),
         Operation::Migrate(Migrate { chat, epoch: stale, to: TelegramChatId(-1_009), at: at(1) }),
         Operation::SetAbsence(SetAbsence { bot, epoch: stale, chat, absent: true }),
-        Operation::SetDelivery(SetDelivery { bot, epoch: stale, choice: DeliveryChoice::default() }),
+        Operation::SetDelivery(SetDelivery { bot, epoch: stale, choice: DeliveryChoice::default(), order: None }),
         Operation::Resolve(Resolve {
             chat,
             epoch: stale,
@@ -69,6 +72,8 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
             message_id: MessageId(61),
             event: update(9, bot, chat, 9),
         }),
+        Operation::BeginOrder(BeginOrder { step: step.clone() }),
+        Operation::EndOrder(EndOrder { step, ending: OrderEnding::Done }),
         Operation::HandOver(HandOver { key: LeaseKey::Bot(bot), epoch: stale, to: Incarnation(77) }),
     ];
     // Every operation of an owner. The others: `Receive`, `SetStop`, `SetRight`, `Redeliver` and the budget's two have

@@ -59,7 +59,7 @@ pub async fn lifted_pauses_are_over_and_longer_ones_are_shortened(home: &dyn Hom
     let (scene, messages) = with_messages(home, 1).await;
     let (bot, chat) = (messages[0].bot, messages[0].chat);
     let pause = |chat, until| Operation::AddPause(AddPause { epoch: scene.epoch, pause: Pause { bot, chat, until } });
-    let shorten = |epoch, until| Operation::LiftPauses(LiftPauses { bot, epoch, until });
+    let shorten = |epoch, until| Operation::LiftPauses(LiftPauses { bot, epoch, until, order: None });
     scene.commit_all(vec![pause(None, at(900_000_000)), pause(Some(chat), at(60))]).await;
     let fenced = scene.commit_one(shorten(Epoch(scene.epoch.0 + 1), at(1))).await;
     assert_eq!(fenced, Err(Refusal::Fenced));

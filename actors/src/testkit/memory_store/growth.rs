@@ -19,6 +19,7 @@ const DAY: Duration = Duration::from_hours(24);
 impl State {
     pub(super) fn prune(&mut self, alone: bool, now: Timestamp, kept: &Kept) -> u64 {
         let before = self.rows();
+        self.prune_orders(now);
         self.prune_inbox(now - kept.handled);
         let start = now - kept.handled;
         self.allowances
@@ -37,7 +38,7 @@ impl State {
 
     fn rows(&self) -> usize {
         let conversation = self.inbox.len() + self.transcript.len() + self.decisions.len();
-        conversation + self.turns.len() + self.outbox.len() + self.allowances.len()
+        conversation + self.turns.len() + self.outbox.len() + self.allowances.len() + self.orders.len()
     }
 
     fn prune_inbox(&mut self, before: Timestamp) {

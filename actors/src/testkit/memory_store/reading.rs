@@ -196,6 +196,7 @@ impl State {
                 .collect(),
             ticks: ticks.map(|(chat, _)| *chat).filter(chat).collect(),
             bots: turns.chain(messages).filter(bot).collect::<BTreeSet<_>>().into_iter().collect(),
+            orders: self.orders_for(me),
             turns_open: self.open_turns().filter(|turn| bot(&turn.bot)).count() as u64,
         }
     }

@@ -17,6 +17,7 @@ use crate::domain::ids::{
     BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
+use crate::domain::operator_order::{OperatorOrder, OrderId};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pauses;
@@ -59,6 +60,7 @@ pub(super) struct State {
     /// The number of the last change of people's rights.
     pub(super) people_seq: i64,
     pub(super) stops: Stops,
+    pub(super) orders: BTreeMap<OrderId, OperatorOrder>,
     pub(super) pauses: Pauses,
     pub(super) absences: BTreeSet<(ChatId, BotId)>,
     /// The number of the last rise of the low-water marks, and the time that it was for.
@@ -121,6 +123,7 @@ impl State {
             opted_out: needs.people.iter().filter(|person| self.opted_out.contains_key(person)).copied().collect(),
             said: needs.people.iter().filter_map(|person| Some((*person, *self.said.get(person)?))).collect(),
             forgotten: needs.people.iter().filter_map(|person| Some((*person, self.forgotten_at(*person)?))).collect(),
+            orders: needs.orders.iter().filter_map(|id| self.order_head(*id)).collect(),
             stops: self.stops.clone(),
             pauses: self.pauses.clone(),
         }
@@ -183,6 +186,7 @@ impl State {
         for (id, expires_at) in changes.orders.outbox {
             self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
         }
+        self.orders_move(changes.orders.operator);
         for (bot, until) in changes.orders.pauses {
             self.pauses.shorten(bot, until);
         }

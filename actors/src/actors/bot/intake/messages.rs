@@ -4,6 +4,7 @@ use ractor::RpcReplyPort;
 
 use crate::actors::bot::ticket::Ticket;
 use crate::actors::node::committer::CommitResult;
+use crate::domain::operator_order::OrderStep;
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::ports::telegram::{Me, ReceivedUpdate, TelegramError, WebhookStatus};
 
@@ -21,8 +22,9 @@ pub enum IntakeMsg {
     PollClosed,
     /// Rows and offset were committed, or not.
     Ingested(Ticket, i64, CommitResult),
-    /// A person wants this delivery mode; the reply follows once the change is durable.
-    SetDelivery(DeliveryMode, DeliveryReply),
+    /// A person wants this delivery mode, by that order; the reply follows once the change is durable, and with it the end
+    /// of the order. Where the mode is in force already, the order is left to its owner.
+    SetDelivery(DeliveryMode, Option<OrderStep>, DeliveryReply),
     /// A change of the delivery mode was committed, or not.
     DeliveryChanged(DeliveryChoice, CommitResult, Option<DeliveryReply>),
     /// Tell Telegram where to deliver updates.

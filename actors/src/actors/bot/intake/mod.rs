@@ -88,7 +88,7 @@ impl Intake {
             IntakeMsg::Polled(ticket, result) => self.on_polled(ticket, result, desk),
             IntakeMsg::PollClosed => self.on_poll_closed(desk),
             IntakeMsg::Ingested(ticket, next_offset, result) => self.on_ingested(ticket, next_offset, result, desk),
-            IntakeMsg::SetDelivery(mode, reply) => self.on_set_delivery(mode, reply, desk),
+            IntakeMsg::SetDelivery(mode, order, reply) => self.on_set_delivery(mode, order, reply, desk),
             IntakeMsg::DeliveryChanged(choice, result, reply) => {
                 self.on_delivery_changed(choice, result, reply, desk);
             }

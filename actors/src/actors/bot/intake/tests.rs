@@ -204,7 +204,7 @@ impl World {
     fn want(&mut self, mode: DeliveryMode) {
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.replies.push(answer);
-        self.step(|intake, desk| intake.handle(IntakeMsg::SetDelivery(mode, reply.into()), desk));
+        self.step(|intake, desk| intake.handle(IntakeMsg::SetDelivery(mode, None, reply.into()), desk));
     }
 
     async fn next(&mut self) {

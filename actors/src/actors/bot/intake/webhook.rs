@@ -21,6 +21,7 @@ use crate::actors::node::committer::{CommitError, CommitResult};
 use crate::actors::node::webhooks::host_of;
 use crate::domain::commit::operations::{Operation, SetDelivery};
 use crate::domain::commit::outcome::Refusal;
+use crate::domain::operator_order::OrderStep;
 use crate::domain::pause::PAUSE_MAX;
 use crate::domain::roster::{DeliveryChoice, DeliveryMode};
 use crate::ports::metrics;
@@ -33,7 +34,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const FOREIGN_RETRY: Duration = Duration::from_secs(30);
 
 impl Intake {
-    pub(super) fn on_set_delivery(&mut self, mode: DeliveryMode, reply: DeliveryReply, desk: &mut Desk<'_, '_>) {
+    pub(super) fn on_set_delivery(
+        &mut self,
+        mode: DeliveryMode,
+        order: Option<OrderStep>,
+        reply: DeliveryReply,
+        desk: &mut Desk<'_, '_>,
+    ) {
         let answer = if desk.site().stay().is_closing() || self.phase == Phase::Changing {
             Err(DeliveryError::Busy)
         } else if mode == self.mode() {
@@ -41,14 +48,20 @@ impl Intake {
         } else if mode == DeliveryMode::Webhook && desk.site().webhook_target().is_none() {
             Err(DeliveryError::WebhooksOff)
         } else {
-            self.change_delivery(mode, Some(reply), desk);
+            self.change_delivery(mode, order, Some(reply), desk);
             return;
         };
         let _ = reply.send(answer);
     }
 
     /// Closes the intake and stores the delivery mode. An ingest in hand was submitted before, so it commits before.
-    fn change_delivery(&mut self, mode: DeliveryMode, reply: Option<DeliveryReply>, desk: &mut Desk<'_, '_>) {
+    fn change_delivery(
+        &mut self,
+        mode: DeliveryMode,
+        order: Option<OrderStep>,
+        reply: Option<DeliveryReply>,
+        desk: &mut Desk<'_, '_>,
+    ) {
         self.stop(desk);
         self.phase = Phase::Changing;
         let webhook_url = match mode {
@@ -57,7 +70,7 @@ impl Intake {
         };
         let choice = DeliveryChoice { mode, webhook_url };
         let (bot, epoch) = (desk.site().profile().id, desk.site().epoch());
-        let change = Operation::SetDelivery(SetDelivery { bot, epoch, choice: choice.clone() });
+        let change = Operation::SetDelivery(SetDelivery { bot, epoch, choice: choice.clone(), order });
         desk.ask(Effect::Commit(change, Then::DeliveryChanged(choice, reply)));
     }
 
@@ -113,7 +126,7 @@ impl Intake {
             return;
         };
         if self.choice.webhook_url.as_ref() != Some(&target.url) {
-            return self.change_delivery(DeliveryMode::Webhook, None, desk);
+            return self.change_delivery(DeliveryMode::Webhook, None, None, desk);
         }
         desk.ask(Effect::SetWebhook(self.ticket, target));
     }
@@ -219,7 +232,7 @@ impl Intake {
         let ours = desk.site().is_our_webhook(url) || self.choice.webhook_url.as_deref() == Some(url);
         if ours || desk.site().deletes_foreign_webhooks() {
             tracing::warn!(bot.id = %desk.site().profile().id, webhook.host = host_of(url), ours, "a webhook keeps the bot from polling, it is deleted");
-            self.change_delivery(DeliveryMode::Polling, None, desk);
+            self.change_delivery(DeliveryMode::Polling, None, None, desk);
             return;
         }
         let host = host_of(url);

@@ -21,7 +21,7 @@ impl Outbox {
         let longest = now + PAUSE_MAX;
         if pauses.iter().any(|pause| pause.until > longest) {
             tracing::warn!(bot.id = %bot, "a stored pause lies further ahead than any is believed: it is shortened to a day");
-            let shorten = LiftPauses { bot, epoch: step.site.epoch(), until: longest };
+            let shorten = LiftPauses { bot, epoch: step.site.epoch(), until: longest, order: None };
             let then = Then::Log("stored pauses could not be shortened");
             step.ask(Effect::Commit(Operation::LiftPauses(shorten), then));
         }

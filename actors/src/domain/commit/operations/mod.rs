@@ -77,6 +77,8 @@ operations! {
     SetStop in set_stop,
     SetRight in set_right,
     Redeliver in redeliver,
+    BeginOrder in begin_order,
+    EndOrder in end_order,
     HandOver in hand_over,
     TakeAllowance in take_allowance,
     ReturnAllowance in return_allowance,
@@ -85,8 +87,10 @@ operations! {
 pub use add_pause::AddPause;
 pub use advance::Advance;
 pub use begin::Begin;
+pub use begin_order::BeginOrder;
 pub use cancel::Cancel;
 pub use claim::Claim;
+pub use end_order::{EndOrder, OrderEnding};
 pub use finish::{Finish, TurnEnding};
 pub use hand_over::HandOver;
 pub use ingest::Ingest;

@@ -6,6 +6,7 @@ use crate::domain::commit::outcome::{Applied, conflict};
 use crate::domain::commit::rule::{Judgement, Priority, Rule};
 use crate::domain::dead_letter::DeadLetterId;
 use crate::domain::ids::{Epoch, OutboxId};
+use crate::domain::operator_order::OrderStep;
 use crate::domain::outbox::{OutboxState, SendProgress};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::time::Timestamp;
@@ -24,16 +25,19 @@ pub struct Redeliver {
     pub now: Timestamp,
     /// Time from which the dead letter is stale.
     pub expires_at: Timestamp,
+    /// The order of an operator that this carries out; it ends in the same commit.
+    pub order: Option<OrderStep>,
 }
 
 impl Rule for Redeliver {
     const PRIORITY: Priority = Priority::Work;
 
     fn fence(&self) -> Option<(LeaseKey, Epoch)> {
-        None
+        self.order.as_ref()?.fence()
     }
 
     fn needs(&self, needs: &mut Needs) {
+        needs.order(self.order.as_ref());
         match self.letter {
             DeadLetterId::Update(inbox) => drop(needs.dead_updates.insert(inbox)),
             DeadLetterId::Turn(turn) => drop(needs.turns.insert(turn)),
@@ -47,6 +51,7 @@ impl Rule for Redeliver {
     /// Queues a dead update, a dead turn or a rejected message anew; a message of unknown fate only when the person
     /// accepts that the message may show up twice (I4).
     fn judge(self, bench: &mut Bench) -> Judgement {
+        bench.order_waits(self.order.as_ref())?;
         match self.letter {
             DeadLetterId::Update(inbox) => {
                 if !bench.loaded.dead_updates.remove(&inbox) {
@@ -86,6 +91,7 @@ impl Rule for Redeliver {
                 }
             }
         }
+        bench.order_done(self.order);
         Ok(Applied::Done)
     }
 }

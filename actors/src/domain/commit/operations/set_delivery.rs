@@ -5,6 +5,7 @@ use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::Applied;
 use crate::domain::commit::rule::{Judgement, Priority, Rule};
 use crate::domain::ids::{BotId, Epoch};
+use crate::domain::operator_order::OrderStep;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::roster::DeliveryChoice;
 
@@ -18,6 +19,8 @@ pub struct SetDelivery {
     pub epoch: Epoch,
     /// The delivery mode, with the address that Telegram is told when it is a webhook.
     pub choice: DeliveryChoice,
+    /// The order of an operator that this carries out; it ends in the same commit.
+    pub order: Option<OrderStep>,
 }
 
 impl Rule for SetDelivery {
@@ -27,12 +30,16 @@ impl Rule for SetDelivery {
         Some((LeaseKey::Bot(self.bot), self.epoch))
     }
 
-    fn needs(&self, _: &mut Needs) {}
+    fn needs(&self, needs: &mut Needs) {
+        needs.order(self.order.as_ref());
+    }
 
     fn judge(self, bench: &mut Bench) -> Judgement {
+        bench.order_waits(self.order.as_ref())?;
         // A poll earlier in the same batch must not bring the offset back.
         bench.changes.offsets.remove(&self.bot);
         bench.changes.orders.deliveries.insert(self.bot, self.choice);
+        bench.order_done(self.order);
         Ok(Applied::Done)
     }
 }
