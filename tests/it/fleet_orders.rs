@@ -66,7 +66,7 @@ async fn i4_a_message_of_unknown_fate_is_resent_only_when_a_person_accepts_a_dou
 }
 
 /// Runs a command against the fleet of a stage; returns its exit code, stdout and stderr.
-async fn command(stage: &FleetStage, args: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) async fn command(stage: &FleetStage, args: &[&str]) -> (Option<i32>, String, String) {
     let mut command = tokio::process::Command::new(binary());
     command.args(args).args(["--api", &stage.product.api().address()]).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, command.output()).await.expect("it ends by itself").unwrap();
