@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::api::Api;
+use super::output::tell;
 use crate::api::orders::{Get, List, OrderOf, Page};
 use crate::api::route::{Call, Nothing};
 use crate::runtime::orders::OrderView;
@@ -64,6 +65,9 @@ pub async fn execute(command: &OrderCommand) -> anyhow::Result<ExitCode> {
         }
         OrderCommand::List(args) => (list(args).await?, args.json),
     };
+    if orders.is_empty() && !json {
+        tell("no orders\n");
+    }
     let mut text = String::new();
     for order in &orders {
         // Writing to a String cannot fail.

@@ -111,7 +111,7 @@ impl Principal {
         let role = self.role();
         let apart = P::MARKS.contains(&Mark::Apart) && self.identity.grants.reads_texts;
         if role == Role::Stranger && P::ROLE > Role::Stranger {
-            return Err(Failure::new(Code::Unauthenticated, "sign in, or send an API key"));
+            return Err(Failure::new(Code::Unauthenticated, "sign in (botfleet login NAME), or send an API key"));
         }
         if role < P::ROLE && !apart {
             let detail = format!("this needs the permission {}, which the role {role} lacks", P::NAME);

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind, PrincipalKind};
 use botfleet_actors::domain::operators::{Operator, OperatorId, OperatorSession, Role};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::metrics;
@@ -72,7 +72,8 @@ impl Operations {
             address: context.address.map(|address| address.to_string()),
             agent: context.agent.clone(),
         };
-        let entry = self.entry(by, Act::SignIn, of_user(&owner))?;
+        let mut entry = self.entry(by, Act::SignIn, of_user(&owner))?;
+        (entry.principal.kind, entry.principal.name) = (PrincipalKind::User, owner.name.clone());
         self.access.store.open_session(&session, &entry).await?;
         told("ok");
         let ends_at = Timestamp::from_millis(context.at.as_millis() + LASTS_MS);

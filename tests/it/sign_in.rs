@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use botfleet::api::account::{AddKey, BeginFactor, FactorProof, OwnPart, TakeFactor};
+use botfleet::api::account::{AddKey, BeginFactor, FactorProof, FactorSeed, OwnPart, TakeFactor};
 use botfleet::api::answer::Answer;
 use botfleet::api::keys::KeyBody;
 use botfleet::api::list::{Visitor, each};
@@ -89,8 +89,13 @@ pub(crate) fn key_body(role: Role, networks: &[&str]) -> KeyBody {
     }
 }
 
+/// Returns the seed of a second factor.
+pub(crate) fn seed_of(begun: &FactorSeed) -> Vec<u8> {
+    BASE32_NOPAD.decode(begun.secret.0.expose_secret().as_bytes()).unwrap()
+}
+
 /// Computes a code as an authenticator app does (RFC 6238).
-fn code(seed: &[u8], step: u64) -> String {
+pub(crate) fn code(seed: &[u8], step: u64) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed);
     let tag = hmac::sign(&key, &step.to_be_bytes());
     let at = usize::from(tag.as_ref()[19] & 15);
@@ -99,7 +104,7 @@ fn code(seed: &[u8], step: u64) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "codes follow the wall clock")]
-fn step() -> u64 {
+pub(crate) fn step() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 30
 }
 
@@ -166,10 +171,14 @@ async fn who_signs_in_does_what_the_role_allows_until_the_session_ends() {
         "if_match_needed"
     );
     assert_eq!(refused(&ada, change(7, UserPatch::default())).await, "changed");
+    let key = vera.call(with::<AddKey>(key_body(Role::Viewer, &[]))).await.unwrap();
+    let key = remote(&stage).with_token(key.key.0);
+    assert_eq!(refused(&key, plain::<style::Get>()).await, "done");
     let disabled = UserPatch { disabled: Some(true), ..UserPatch::default() };
     let user = ada.call(change(1, disabled)).await.unwrap();
     assert!(user.disabled_at.is_some() && user.version == 2);
     assert_eq!(refused(&vera, plain::<style::Get>()).await, "unauthenticated", "at once, on this node");
+    assert_eq!(refused(&key, plain::<style::Get>()).await, "unauthenticated", "keys rest with their owner");
     assert_eq!(refused(&remote(&stage), proof("vera", PASSWORD, None)).await, "wrong_credentials");
     let own = Call::<users::Change>::new(
         named("ada"),
@@ -224,7 +233,7 @@ async fn a_second_factor_is_asked_for_and_each_code_counts_once() {
     add(&stage, "ada", Role::Admin).await;
     let ada = sign_in(&stage, "ada").await;
     let begun = ada.call(plain::<BeginFactor>()).await.unwrap();
-    let seed = BASE32_NOPAD.decode(begun.secret.0.expose_secret().as_bytes()).unwrap();
+    let seed = seed_of(&begun);
     let take = |code: String| with::<TakeFactor>(FactorProof { sealed: begun.sealed.clone(), code });
     assert_eq!(refused(&ada, take("000000".to_owned())).await, "wrong_credentials");
     let used = code(&seed, step() - 1);
