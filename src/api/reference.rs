@@ -25,11 +25,11 @@ pub fn markdown() -> String {
     text.push_str("\n## Routes\n\n| route | what it does | permission |\n|---|---|---|\n");
     text.push_str(&routes.table);
     text.push_str(&routes.text);
-    text.push_str("\n## Permissions\n\n| permission | viewer | operator | admin | allows |\n|---|---|---|---|---|\n");
+    text.push_str("\n## Permissions\n\n| permission | stranger | viewer | operator | admin | allows |\n|---|---|---|---|---|---|\n");
     for (name, least, allows) in ALL {
         let has = |role: Role| if role >= *least { role.as_str() } else { "" };
-        let [viewer, operator, admin] = [Role::Viewer, Role::Operator, Role::Admin].map(has);
-        let _ = writeln!(text, "| `{name}` | {viewer} | {operator} | {admin} | {allows} |");
+        let [stranger, viewer, operator, admin] = Role::ALL.map(has);
+        let _ = writeln!(text, "| `{name}` | {stranger} | {viewer} | {operator} | {admin} | {allows} |");
     }
     text.push_str("\n## Codes\n\n| code | status | what to do |\n|---|---|---|\n");
     for code in Code::ALL {
