@@ -110,7 +110,8 @@ pub struct Users {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewUser {
-    /// The name: letters a to z, digits, and `. - _ @`.
+    /// The name: letters a to z, digits, and `- _ @`; after the first also `.`.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}$"))]
     pub name: String,
     /// The role: `viewer`, `operator` or `admin`.
     pub role: Role,
@@ -122,15 +123,22 @@ pub struct NewUser {
     pub reads_texts: bool,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(max_length = 254, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+@[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")
+    )]
     pub email: Option<String>,
     /// Language of pages: `en` or `tr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(pattern = "^(en|tr)$"))]
     pub language: Option<String>,
     /// IANA time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(max_length = 64))]
     pub time_zone: Option<String>,
-    /// The password, of 12 characters or more.
+    /// The password, of 12 to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Password, min_length = 12, max_length = 256))]
     pub password: Option<Secret>,
 }
 
@@ -166,12 +174,18 @@ impl From<GrantsBody> for Wanted {
 pub struct ProfileBody {
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(max_length = 254, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+@[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")
+    )]
     pub email: Option<String>,
     /// Language of pages: `en` or `tr`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(pattern = "^(en|tr)$"))]
     pub language: Option<String>,
     /// IANA time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(max_length = 64))]
     pub time_zone: Option<String>,
 }
 
@@ -186,11 +200,12 @@ pub struct UserPatch {
     /// Other facts, as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileBody>,
-    /// Whether the account is disabled; its sessions end.
+    /// Set to disable the account, which ends its sessions; unset to let it in again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
     /// Another password; the sessions end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Password, min_length = 12, max_length = 256))]
     pub password: Option<Secret>,
     /// Set to take the second factor away, when it was lost; the sessions end.
     pub reset_second_factor: bool,

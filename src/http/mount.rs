@@ -41,6 +41,9 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Longest name of a program, and longest id of a request, that are kept for the records.
 const AGENT_MAX: usize = 200;
 
+/// Versions are below.
+const VERSIONS: i64 = 1_000_000_000_000_000_000;
+
 /// Interval at which the principal of a stream is looked at again.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
 
@@ -207,6 +210,7 @@ fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String
 fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Failure> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let version = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    let version = version.filter(|version| (0..VERSIONS).contains(version));
     let unread = || Failure::new(Code::BadRequest, "If-Match: send one `ETag` as it was read, quotes included");
     version.map(Some).ok_or_else(unread)
 }

@@ -93,7 +93,7 @@ async fn who_has_one_chat_steers_that_one() {
     let chat = |at: usize| with::<Start>(Scope::Chat { name: chats[at].clone() });
     assert_eq!(refused(&ada, chat(0)).await, "done");
     assert_eq!(refused(&ada, chat(1)).await, "out_of_reach");
-    assert_eq!(refused(&ada, with::<Start>(Scope::Fleet)).await, "out_of_reach");
+    assert_eq!(refused(&ada, with::<Start>(Scope::Fleet {})).await, "out_of_reach");
     assert_eq!(refused(&ada, plain::<style::Get>()).await, "out_of_reach", "no count sums over what is hidden");
 }
 
