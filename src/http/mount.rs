@@ -41,8 +41,8 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Longest name of a program, and longest id of a request, that are kept for the records.
 const AGENT_MAX: usize = 200;
 
-/// Versions are below.
-const VERSIONS: i64 = 1_000_000_000_000_000_000;
+/// Most digits of a version.
+const VERSION_DIGITS: usize = 18;
 
 /// Interval at which the principal of a stream is looked at again.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
@@ -209,8 +209,9 @@ fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String
 /// Returns the version that a request names.
 fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Failure> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let version = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    let version = version.filter(|version| (0..VERSIONS).contains(version));
+    let digits = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"'));
+    let plain = |digits: &&str| digits.len() <= VERSION_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let version = digits.filter(plain).and_then(|digits| digits.parse().ok());
     let unread = || Failure::new(Code::BadRequest, "If-Match: send one `ETag` as it was read, quotes included");
     version.map(Some).ok_or_else(unread)
 }
