@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::api::Api;
 use crate::api::orders::{Get, List, OrderOf, Page};
 use crate::api::route::{Call, Nothing};
+use crate::operate::orders::PAGE_MAX;
 use crate::runtime::orders::OrderView;
 
 /// The commands under `botfleet order`.
@@ -78,7 +79,7 @@ async fn list(args: &ListArgs) -> anyhow::Result<Vec<OrderView>> {
     let client = args.api.client()?;
     let (mut orders, mut before) = (Vec::new(), None);
     while orders.len() < args.limit {
-        let query = Page { before, limit: Some(args.limit - orders.len()) };
+        let query = Page { before, limit: Some((args.limit - orders.len()).min(PAGE_MAX)) };
         let page = client.call(Call::<List>::new(Nothing {}, query, Nothing {})).await?;
         orders.extend(page.orders);
         before = page.next;
