@@ -4,6 +4,7 @@ use botfleet_actors::domain::operators::{OperatorKey, Role};
 use botfleet_actors::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::object::object;
 use super::route::{Body, Need};
 use super::secret::Secret;
 use super::users::Within;
@@ -29,7 +30,7 @@ pub struct KeyBody {
     /// The role: at most the owner's.
     pub role: Role,
     /// The bots and chats that the role concerns; absent for all of the owner's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let the key read texts of messages.
     #[serde(default)]

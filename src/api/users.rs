@@ -5,6 +5,7 @@ use botfleet_actors::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Json, Versioned};
+use super::object::object;
 use super::route::{Body, Need, route};
 use super::secret::Secret;
 use super::session::{DONE, Done};
@@ -116,7 +117,7 @@ pub struct NewUser {
     /// The role: `viewer`, `operator` or `admin`.
     pub role: Role,
     /// The bots and chats that the role concerns; absent for the whole fleet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let the account read texts of messages.
     #[serde(default)]
@@ -154,7 +155,7 @@ pub struct GrantsBody {
     /// The role: `viewer`, `operator` or `admin`.
     pub role: Role,
     /// The bots and chats that the role concerns; absent for the whole fleet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let texts of messages be read.
     #[serde(default)]
@@ -195,10 +196,10 @@ pub struct ProfileBody {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UserPatch {
     /// Other permissions, as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub grants: Option<GrantsBody>,
     /// Other facts, as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileBody>,
     /// Set to disable the account, which ends its sessions; unset to let it in again.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -256,6 +256,11 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, examp
     if (need == Need::Required || !body.is_empty()) && !kind.eq_ignore_ascii_case("application/json") {
         return Err(Failure::new(Code::WrongType, "send the body with content-type: application/json"));
     }
+    let hint = || if need == Need::Absent { "send no body".to_owned() } else { format!("send {example}") };
+    // serde reads a list of an object's values as well.
+    if !text.is_empty() && !text.trim_ascii_start().starts_with(b"{") {
+        return Err(Failure::new(Code::BadRequest, format!("the body is no JSON object; {}", hint())));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -263,10 +268,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, examp
         format!("{place}{}", error.inner())
     });
     let value = value.and_then(|value| reader.end().map(|()| value).map_err(|error| error.to_string()));
-    value.map_err(|error| {
-        let hint = if need == Need::Absent { "send no body".to_owned() } else { format!("send {example}") };
-        Failure::new(Code::BadRequest, format!("{error}; {hint}"))
-    })
+    value.map_err(|error| Failure::new(Code::BadRequest, format!("{error}; {}", hint())))
 }
 
 fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 'static) -> Response {

@@ -155,6 +155,7 @@ async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
     let json = "application/json";
     for (kind, body, status, code, told) in [
         (json, r#"{"scope":"galaxy"}"#, 400, "bad_request", "galaxy"),
+        (json, r#"["fleet"]"#, 400, "bad_request", "no JSON object"),
         (json, r#"{"scope":"fleet","name":"lounge"}"#, 400, "bad_request", "name"),
         (json, r#"{"scope":"chat","name":7}"#, 400, "bad_request", "string"),
         (json, r#"{"scope":"fleet"} {}"#, 400, "bad_request", "trailing"),
