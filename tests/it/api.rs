@@ -109,7 +109,7 @@ async fn every_route_answers_its_example_as_its_document_says() {
     let stage = FleetStage::start(1, 1, options()).await;
     let served = stage.http.get(stage.url("/api/v1/openapi.json")).send().await.unwrap().json::<Value>();
     let committed: Value = serde_json::from_str(&openapi::text()).unwrap();
-    assert_eq!(served.await.unwrap(), committed, "to everybody, by the port too");
+    assert!(served.await.unwrap() == committed, "everybody reads the document, by the port too");
     let mut examples = Examples::default();
     each(&mut examples);
     let mut answers = Vec::new();
