@@ -25,6 +25,10 @@ quick:
 renew:
     BOTFLEET_RENEW=1 cargo test --workspace --test it -- current
 
+# Compares the API with its document, as each role; `just api --only viewer` asks as one.
+api *args:
+    .ci/api {{args}}
+
 # Counts instructions and compares them with tests/gate/figures.toml; `just gate --update "why"` commits new figures.
 gate *args:
     .ci/gate {{args}}

@@ -23,7 +23,8 @@ pub struct OwnPart {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewPassword {
-    /// The password, of 12 characters or more.
+    /// The password, of 12 to 256 characters.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Password, min_length = 12, max_length = 256))]
     pub password: Secret,
 }
 
@@ -72,6 +73,7 @@ pub struct RecoveryCodes {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Overlap {
     /// Seconds, at most a day.
+    #[cfg_attr(feature = "schema", schema(maximum = 86_400))]
     pub overlap_s: u32,
 }
 
@@ -182,8 +184,7 @@ route! {
     example "/api/v1/account/keys/0123456789abcdef/rotate" with r#"{"overlap_s":3600}"#
         => r#"{"id":"0123456789abcdef","name":"backup","role":"viewer","reads_texts":false,"networks":[],"created_at":1790000000000,"expires_at":1797776000000,"old_until":1790003600000,"key":"bf_0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef_01234567"}"#;
     answers Json<NewKeyView>: |operations, by, call| {
-        let overlap_ms = i64::from(call.body.overlap_s) * 1000;
-        let made = operations.rotate_own_key(&by, &call.path.id, overlap_ms).await?;
+        let made = operations.rotate_own_key(&by, &call.path.id, call.body.overlap_s).await?;
         Ok(Json(NewKeyView::of(operations, made)))
     }
 }

@@ -21,16 +21,19 @@ use crate::operate::permission;
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// Entries after this place.
+    #[cfg_attr(feature = "schema", param(pattern = "^[0-9]{1,18}[.][0-9]{1,18}$"))]
     pub after: Option<String>,
     /// Entries of this principal alone: its id, or its name where it has none.
     pub principal: Option<String>,
     /// Entries of this act alone, as `stop`.
+    #[cfg_attr(feature = "schema", param(value_type = botfleet_actors::domain::audit::Act))]
     pub act: Option<String>,
     /// Entries about this thing alone: `fleet`, or a kind and an id, as `bot:7`.
     pub object: Option<String>,
     /// Entries of this time or later, in milliseconds since 1970.
     pub since: Option<i64>,
     /// Most entries, 1 to 500; 100 when absent.
+    #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 500))]
     pub limit: Option<usize>,
 }
 
@@ -142,6 +145,7 @@ impl Route for Head {
 #[serde(deny_unknown_fields, default)]
 pub struct Known {
     /// A head of a time ago, as an export, the log or an earlier check shows it.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[0-9]{1,18}-[0-9A-Fa-f]{64}$"))]
     pub head: Option<String>,
 }
 

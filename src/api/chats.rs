@@ -32,6 +32,7 @@ pub struct DecisionFilter {
     /// Decisions before this one.
     pub before: Option<i64>,
     /// Most decisions, 1 to 200; 20 when absent.
+    #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 200))]
     pub limit: Option<usize>,
     /// Adds the turns with their messages' fates.
     pub turns: bool,

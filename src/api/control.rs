@@ -15,8 +15,8 @@ use crate::operate::permission;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "scope", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scope {
-    /// The whole fleet.
-    Fleet,
+    /// The whole fleet. A variant with braces refuses a name beside it, which one without would pass over.
+    Fleet {},
     /// A chat.
     Chat {
         /// Name in the manifest.
@@ -36,7 +36,7 @@ impl Body for Scope {
 impl Scope {
     fn part(&self) -> Part<'_> {
         match self {
-            Self::Fleet => Part::Fleet,
+            Self::Fleet {} => Part::Fleet,
             Self::Chat { name } => Part::Chat(name),
             Self::Bot { name } => Part::Bot(name),
         }

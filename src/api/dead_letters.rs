@@ -18,6 +18,7 @@ pub struct Page {
     /// Letters after this one.
     pub after: Option<String>,
     /// Most letters, 1 to 1000; 100 when absent.
+    #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 1000))]
     pub limit: Option<usize>,
 }
 

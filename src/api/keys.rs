@@ -4,6 +4,7 @@ use botfleet_actors::domain::operators::{OperatorKey, Role};
 use botfleet_actors::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::object::object;
 use super::route::{Body, Need};
 use super::secret::Secret;
 use super::users::Within;
@@ -17,19 +18,29 @@ use crate::operate::users::Wanted;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct KeyBody {
     /// Name, for people: at most 64 characters.
+    #[cfg_attr(
+        feature = "schema",
+        schema(
+            min_length = 1,
+            max_length = 64,
+            pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+        )
+    )]
     pub name: String,
     /// The role: at most the owner's.
     pub role: Role,
     /// The bots and chats that the role concerns; absent for all of the owner's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let the key read texts of messages.
     #[serde(default)]
     pub reads_texts: bool,
     /// The networks from which it is taken, as `192.0.2.0/24`; from everywhere when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schema(max_items = 20))]
     pub networks: Vec<String>,
     /// Days until it ends, 1 to 366.
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 366))]
     pub days: u32,
 }
 

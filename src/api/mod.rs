@@ -10,6 +10,7 @@
 //! | `list` | the list of routes |
 //! | `address` | a route's address for given names and filters |
 //! | `schema` | what the documents ask of types |
+//! | `object` | objects within a body |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
 //! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
@@ -27,6 +28,7 @@ pub mod events;
 pub mod fleet;
 pub mod keys;
 pub mod list;
+mod object;
 #[cfg(feature = "schema")]
 pub mod openapi;
 pub mod orders;

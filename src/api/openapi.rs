@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde_json::{Value, json};
-use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterIn};
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{Object, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
 };
@@ -22,6 +23,7 @@ use super::list::{Visitor, each};
 use super::route::{Body, Method, Need, Route};
 use crate::operate::failure::Code;
 use crate::operate::permission::{Mark, Permission};
+use crate::operate::principal::Role;
 use crate::runtime::orders::OrderView;
 
 /// Codes that every route may answer.
@@ -42,6 +44,13 @@ pub(super) const COMMON: &[Code] = &[
 
 /// The name of the schema of problems.
 const PROBLEM: &str = "Problem";
+
+/// The names of the two ways in which callers prove who they are.
+const BEARER: &str = "bearer";
+const COOKIE: &str = "cookie";
+
+/// The form of an `ETag`: the version, quotes included.
+const VERSION_FORM: &str = r#"^"[0-9]{1,18}"$"#;
 
 // RFC 9457.
 /// A refused or failed request.
@@ -67,20 +76,40 @@ fn document() -> OpenApi {
     made.schemas.insert(PROBLEM.to_owned(), Problem::schema());
     let mut components = Components::new();
     components.schemas = made.schemas;
+    for (name, proof) in proofs() {
+        components.security_schemes.insert(name.to_owned(), proof.into());
+    }
     let mut info = Info::new("botfleet", env!("CARGO_PKG_VERSION"));
     info.description = Some("Steers and watches a fleet of Telegram bots.".to_owned());
     OpenApiBuilder::new().info(info).paths(made.paths).components(Some(components)).build()
 }
 
+/// Returns the ways in which callers prove who they are, by name.
+fn proofs() -> [(&'static str, SecurityScheme); 2] {
+    let bearer = Http::builder().scheme(HttpAuthScheme::Bearer);
+    let bearer = bearer.description(Some("The token of a session, or an API key.")).build();
+    let told = "The cookie of a session: its name ends with the name of the installation, and begins with `__Host-` under TLS.";
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description("botfleet-INSTALLATION", told));
+    [(BEARER, SecurityScheme::Http(bearer)), (COOKIE, SecurityScheme::ApiKey(cookie))]
+}
+
 /// Returns the OpenAPI document as it is committed and served.
 pub fn text() -> String {
     let mut document = serde_json::to_value(document()).unwrap_or_default();
-    for operation in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
-        for method in operation.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
-            method["parameters"].as_array_mut().into_iter().flatten().for_each(without_null);
+    for operation in document.get_mut("paths").into_iter().flat_map(members).flat_map(members) {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        parameters.into_iter().flatten().for_each(without_null);
+        let responses = operation.get_mut("responses").into_iter().flat_map(members);
+        for header in responses.filter_map(|response| response.get_mut("headers")).flat_map(members) {
+            // The builders do not have this member.
+            header["required"] = Value::Bool(true);
         }
     }
     format!("{document:#}\n")
+}
+
+fn members(of: &mut Value) -> impl Iterator<Item = &mut Value> {
+    of.as_object_mut().into_iter().flat_map(|members| members.values_mut())
 }
 
 /// A parameter that is absent is left out; `null` would be a text.
@@ -129,9 +158,18 @@ impl Made {
         for parameter in names.into_iter().chain(filters.into_iter().map(optional)) {
             operation = operation.parameter(parameter);
         }
+        if R::IF_MATCH {
+            operation = operation.parameter(if_match());
+        }
+        if least > Role::Stranger {
+            for proof in [BEARER, COOKIE] {
+                operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(proof, []));
+            }
+        }
         let need = <R::Body as Body>::NEED;
         if need != Need::Absent {
             let schema = self.reference::<R::Body>();
+            self.schemas.entry(R::Body::name().into_owned()).and_modify(closed);
             let content = ContentBuilder::new().schema(Some(schema)).example(Some(example(R::EXAMPLE.body))).build();
             let required = if need == Need::Required { Required::True } else { Required::False };
             let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build();
@@ -145,32 +183,37 @@ impl Made {
             Form::Lines => "A JSON value a line; the schema is that of a line.",
             Form::Events => "Server-sent events; the schema is that of the data of an event.",
         };
-        let done = ResponseBuilder::new().description(means).content(form.media_type(), content).build();
-        operation = operation.response("200", done);
+        let mut done = ResponseBuilder::new().description(means).content(form.media_type(), content);
+        if <R::Answer as Answer>::VERSIONED {
+            done = done.header("ETag", header("The version of what is shown.", VERSION_FORM));
+        }
+        operation = operation.response("200", done.build());
         if <R::Answer as Answer>::MAY_WAIT {
             operation = operation.response("202", self.under_way());
         }
         for (status, codes) in problems::<R>() {
-            let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.remedy())).collect();
+            let told: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.remedy())).collect();
             let schema = RefOr::<Schema>::Ref(Ref::from_schema_name(PROBLEM));
             let content = ContentBuilder::new().schema(Some(schema)).build();
-            let response = ResponseBuilder::new()
-                .description(codes.join("\n\n"))
-                .content("application/problem+json", content)
-                .build();
-            operation = operation.response(status.to_string(), response);
+            let mut response =
+                ResponseBuilder::new().description(told.join("\n\n")).content("application/problem+json", content);
+            if status == 401 {
+                response = response.header("WWW-Authenticate", header("The scheme of `authorization`.", "^Bearer$"));
+            }
+            if codes.iter().all(|code| code.passes()) {
+                response = response.header("Retry-After", header("Seconds to wait.", "^[0-9]+$"));
+            }
+            operation = operation.response(status.to_string(), response.build());
         }
         operation.build()
     }
 
     /// Returns the response of a route whose order is under way.
     fn under_way(&mut self) -> Response {
-        let place = Object::with_type(Type::String);
-        let place = HeaderBuilder::new().schema(Some(place)).description(Some("The path of the order.")).build();
         let content = ContentBuilder::new().schema(Some(self.reference::<OrderView>())).build();
         ResponseBuilder::new()
             .description("The owner of the bot or chat has not ended the order yet.")
-            .header("Location", place)
+            .header("Location", header("The path of the order.", "^/api/v1/orders/"))
             .content(Form::Json.media_type(), content)
             .build()
     }
@@ -210,6 +253,31 @@ fn optional(mut parameter: Parameter) -> Parameter {
     parameter
 }
 
+/// Bodies are read without unknown members; of enums the derive does not tell so.
+fn closed(body: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::OneOf(one_of)) = body else { return };
+    for item in &mut one_of.items {
+        if let RefOr::T(Schema::Object(object)) = item {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
+}
+
+/// The header by which a request names the version that it changes.
+fn if_match() -> Parameter {
+    let told = "The version to change: the `ETag` that was read.";
+    let header = ParameterBuilder::new().name("If-Match").parameter_in(ParameterIn::Header).description(Some(told));
+    header.required(Required::True).schema(Some(text_like(VERSION_FORM))).build()
+}
+
+fn header(told: &str, pattern: &str) -> Header {
+    HeaderBuilder::new().description(Some(told)).schema(Some(text_like(pattern))).build()
+}
+
+fn text_like(pattern: &str) -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+}
+
 fn example(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
@@ -225,6 +293,10 @@ mod tests {
         for part in text.split("#/components/schemas/").skip(1) {
             let name = part.split('"').next().unwrap_or_default();
             assert!(document["components"]["schemas"][name].is_object(), "{name} is named and missing");
+        }
+        let mut document = document;
+        for operation in members(&mut document["paths"]).flat_map(members) {
+            assert!(members(operation).all(|member| !member.is_null()), "what is not there is left out");
         }
         assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
     }

@@ -54,8 +54,10 @@ impl Route for Get {
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// Orders before this place: the value of `next` of the page before.
+    #[cfg_attr(feature = "schema", param(pattern = "^[0-9]{1,15}-(?!0{16}$)[0-7][0-9a-f]{15}$"))]
     pub before: Option<String>,
     /// Most orders, 1 to 200; 50 when absent.
+    #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 200))]
     pub limit: Option<usize>,
 }
 

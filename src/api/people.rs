@@ -11,18 +11,25 @@ use crate::operate::grant::Granted;
 use crate::operate::operations::Operations;
 use crate::operate::permission::{ClaimRights, ReadPeople};
 
+/// The highest id that Telegram gives a person: 52 bits.
+///
+/// # Source
+/// Bot API, `User.id`.
+const PERSON_MAX: i64 = (1 << 52) - 1;
+
 /// The person of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 pub struct PersonOf {
     /// Telegram's id of the person, above 0.
+    #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 4_503_599_627_370_495_u64))]
     pub id: u64,
 }
 
 impl PersonOf {
     fn person(self) -> Result<TelegramUserId, Failure> {
-        let id = i64::try_from(self.id).ok().filter(|id| *id > 0);
-        let wrong = || Failure::new(Code::BadRequest, "name a person by Telegram's id, a number above 0");
+        let id = i64::try_from(self.id).ok().filter(|id| (1..=PERSON_MAX).contains(id));
+        let wrong = || Failure::new(Code::BadRequest, "name a person by Telegram's id, a number of 1 to 52 bits");
         id.map(TelegramUserId).ok_or_else(wrong)
     }
 }

@@ -5,6 +5,7 @@ use botfleet_actors::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Json, Versioned};
+use super::object::object;
 use super::route::{Body, Need, route};
 use super::secret::Secret;
 use super::session::{DONE, Done};
@@ -110,27 +111,35 @@ pub struct Users {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewUser {
-    /// The name: letters a to z, digits, and `. - _ @`.
+    /// The name: letters a to z, digits, and `- _ @`; after the first also `.`.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}$"))]
     pub name: String,
     /// The role: `viewer`, `operator` or `admin`.
     pub role: Role,
     /// The bots and chats that the role concerns; absent for the whole fleet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let the account read texts of messages.
     #[serde(default)]
     pub reads_texts: bool,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(max_length = 254, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+@[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")
+    )]
     pub email: Option<String>,
     /// Language of pages: `en` or `tr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(pattern = "^(en|tr)$"))]
     pub language: Option<String>,
     /// IANA time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(max_length = 64))]
     pub time_zone: Option<String>,
-    /// The password, of 12 characters or more.
+    /// The password, of 12 to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Password, min_length = 12, max_length = 256))]
     pub password: Option<Secret>,
 }
 
@@ -146,7 +155,7 @@ pub struct GrantsBody {
     /// The role: `viewer`, `operator` or `admin`.
     pub role: Role,
     /// The bots and chats that the role concerns; absent for the whole fleet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let texts of messages be read.
     #[serde(default)]
@@ -166,12 +175,18 @@ impl From<GrantsBody> for Wanted {
 pub struct ProfileBody {
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(max_length = 254, pattern = "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+@[^\\s\\x00-\\x1f\\x7f-\\x9f]+$")
+    )]
     pub email: Option<String>,
     /// Language of pages: `en` or `tr`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(pattern = "^(en|tr)$"))]
     pub language: Option<String>,
     /// IANA time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(max_length = 64))]
     pub time_zone: Option<String>,
 }
 
@@ -181,16 +196,17 @@ pub struct ProfileBody {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UserPatch {
     /// Other permissions, as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub grants: Option<GrantsBody>,
     /// Other facts, as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileBody>,
-    /// Whether the account is disabled; its sessions end.
+    /// Set to disable the account, which ends its sessions; unset to let it in again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
     /// Another password; the sessions end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Password, min_length = 12, max_length = 256))]
     pub password: Option<Secret>,
     /// Set to take the second factor away, when it was lost; the sessions end.
     pub reset_second_factor: bool,

@@ -11,6 +11,7 @@ use super::api::Api;
 use super::output::tell;
 use crate::api::orders::{Get, List, OrderOf, Page};
 use crate::api::route::{Call, Nothing};
+use crate::operate::orders::PAGE_MAX;
 use crate::runtime::orders::OrderView;
 
 /// The commands under `botfleet order`.
@@ -82,7 +83,7 @@ async fn list(args: &ListArgs) -> anyhow::Result<Vec<OrderView>> {
     let client = args.api.client()?;
     let (mut orders, mut before) = (Vec::new(), None);
     while orders.len() < args.limit {
-        let query = Page { before, limit: Some(args.limit - orders.len()) };
+        let query = Page { before, limit: Some((args.limit - orders.len()).min(PAGE_MAX)) };
         let page = client.call(Call::<List>::new(Nothing {}, query, Nothing {})).await?;
         orders.extend(page.orders);
         before = page.next;

@@ -18,14 +18,13 @@ use super::launcher::registry::opener;
 use super::launcher::restarts::{DEAD_INCARNATION, FAILED_AT_WORK};
 use super::launcher::supervise::supervise;
 use super::signals::Signals;
-use super::transport::{transport, warn_of};
+use super::transport::{limits, transport, warn_of};
 use crate::cli::inputs::Inputs;
 use crate::cli::output::say;
 use crate::config::fault::Faults;
 use crate::config::settings::Config;
 use crate::http::closing::Server;
 use crate::http::edge::Edge;
-use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
 use crate::http::socket::LocalSocket;
 use crate::http::webhook;
@@ -125,7 +124,7 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
     }
     let operations = Operations::new(Arc::clone(&fleet));
     let link = first_admin::prepare(&operations, &config).await?;
-    let edge = Edge::new(operations, metrics, RequestLimits::default());
+    let edge = Edge::new(operations, metrics, limits(&config.server.limits));
     let mut servers = vec![port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts, transport)];
     if let Some(observe) = observe {
         announce(&format!("observe    http://{}", observe.address()?));

@@ -1,9 +1,10 @@
-//! Makes of the settings how the API's port speaks, and to whom. Layer `cli`.
+//! Makes of the settings how the API's port speaks, to whom, and how often. Layer `cli`.
 
 use crate::config::fault::Fault;
 use crate::config::network::Network;
-use crate::config::server::ServerSettings;
+use crate::config::server::{LimitSettings, ServerSettings};
 use crate::http::certificate::{Certificate, CertificateFiles, Part};
+use crate::http::limits::RequestLimits;
 use crate::http::transport::Transport;
 
 /// Returns the transport of the API's port.
@@ -17,6 +18,12 @@ pub(super) fn transport(server: &ServerSettings) -> Result<Transport, Fault> {
     };
     let networks = |named: &[Network]| named.iter().map(|network| network.0).collect();
     Ok(Transport::new(certificate, networks(&server.proxies), networks(&server.plaintext)))
+}
+
+/// Returns the limits of requests a minute.
+pub(super) fn limits(settings: &LimitSettings) -> RequestLimits {
+    let LimitSettings { strangers, user, key } = *settings;
+    RequestLimits { strangers, user, key }
 }
 
 fn certificate(files: CertificateFiles) -> Result<Certificate, Fault> {

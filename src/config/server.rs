@@ -1,6 +1,7 @@
 //! Settings of the HTTP edge: where it listens, how it speaks, and whom it serves. Part of `config`.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,15 @@ use super::network::Network;
 
 /// Time that balancers need to see that readiness is off, unless it is set.
 const DRAIN_FOR: Duration = Duration::from_secs(2);
+
+/// Requests a minute of an address whose requests prove no account, unless it is set.
+const STRANGERS_A_MINUTE: u32 = 100;
+
+/// Requests a minute of an account, unless it is set.
+const USER_A_MINUTE: u32 = 600;
+
+/// Requests a minute of an API key, unless it is set.
+const KEY_A_MINUTE: u32 = 1_000;
 
 keyed! {
     /// The HTTP edge.
@@ -49,6 +59,8 @@ keyed! {
         /// `/metrics` alone. The API's port has these four for this machine alone.
         pub observe: Option<SocketAddr> = key(None::<AsText<SocketAddr>>).unset("none").example("\"0.0.0.0:9100\"")
             .map(|observe| observe.map(|AsText(address)| address));
+        /// Requests a minute.
+        pub limits: LimitSettings = group::<LimitSettings>();
         /// Time for which a process that was asked to end goes on serving, unready, so that balancers turn away.
         pub drain_for: Option<Duration> = key(None).within(Duration::ZERO..=Duration::from_mins(1))
             .unset("0s with an embedded store, 2s on a node of a cluster").example("\"2s\"");
@@ -63,6 +75,27 @@ keyed! {
         pub cert: Option<PathBuf> = key(None).unset("plain HTTP").example("\"/etc/botfleet/tls.crt\"");
         /// PEM file with the private key of the certificate, without a password.
         pub key: Option<PathBuf> = key(None).unset("plain HTTP").example("\"/etc/botfleet/tls.key\"");
+    }
+}
+
+keyed! {
+    /// Requests that a node serves a minute; more are answered with 429. The local socket has no limit, and a stop counts towards the
+    /// first one alone.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct LimitSettings {
+        /// For an address, or an IPv6 network of 64 bits, whose requests prove no account.
+        pub strangers: NonZeroU32 = key(number(STRANGERS_A_MINUTE));
+        /// For an account, over all its sessions.
+        pub user: NonZeroU32 = key(number(USER_A_MINUTE));
+        /// For an API key.
+        pub key: NonZeroU32 = key(number(KEY_A_MINUTE));
+    }
+}
+
+const fn number(count: u32) -> NonZeroU32 {
+    match NonZeroU32::new(count) {
+        Some(count) => count,
+        None => NonZeroU32::MIN,
     }
 }
 

@@ -17,15 +17,6 @@ use ipnet::IpNet;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::principal::{Principal, Proof};
 
-/// Requests without a principal that a network may send a minute.
-const STRANGERS_A_MINUTE: u32 = 100;
-
-/// Requests that an account may send a minute.
-const USER_A_MINUTE: u32 = 600;
-
-/// Requests that an API key may send a minute.
-const KEY_A_MINUTE: u32 = 1_000;
-
 /// Most streams of an account, or of a key, at a time.
 const STREAMS_MAX: u32 = 20;
 
@@ -41,13 +32,6 @@ pub struct RequestLimits {
     pub user: NonZeroU32,
     /// For an API key.
     pub key: NonZeroU32,
-}
-
-impl Default for RequestLimits {
-    fn default() -> Self {
-        let number = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        Self { strangers: number(STRANGERS_A_MINUTE), user: number(USER_A_MINUTE), key: number(KEY_A_MINUTE) }
-    }
 }
 
 /// Counts requests and streams.
@@ -155,9 +139,14 @@ mod tests {
     use crate::operate::context::Context;
     use crate::operate::principal::Identity;
 
+    fn limits(strangers: u32) -> Limits {
+        let number = |count| NonZeroU32::new(count).unwrap();
+        Limits::new(RequestLimits { strangers: number(strangers), user: number(600), key: number(1_000) })
+    }
+
     #[test]
     fn a_flood_from_one_network_leaves_others_alone() {
-        let limits = Limits::new(RequestLimits { strangers: NonZeroU32::new(3).unwrap(), ..RequestLimits::default() });
+        let limits = limits(3);
         let net = |text: &str| Some(text.parse().unwrap());
         for _ in 0..3 {
             assert!(limits.stranger(net("192.0.2.1/32")).is_ok());
@@ -169,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_principal_has_so_many_streams_and_gets_another_when_one_ends() {
-        let limits = Limits::new(RequestLimits::default());
+        let limits = limits(100);
         let mut identity = Identity::local();
         identity.proof = Proof::Key("0123".to_owned());
         let key = Principal::new(Arc::new(identity), Context::default());

@@ -41,6 +41,9 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Longest name of a program, and longest id of a request, that are kept for the records.
 const AGENT_MAX: usize = 200;
 
+/// Most digits of a version.
+const VERSION_DIGITS: usize = 18;
+
 /// Interval at which the principal of a stream is looked at again.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
 
@@ -206,7 +209,9 @@ fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String
 /// Returns the version that a request names.
 fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Failure> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let version = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    let digits = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"'));
+    let plain = |digits: &&str| digits.len() <= VERSION_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let version = digits.filter(plain).and_then(|digits| digits.parse().ok());
     let unread = || Failure::new(Code::BadRequest, "If-Match: send one `ETag` as it was read, quotes included");
     version.map(Some).ok_or_else(unread)
 }
@@ -251,6 +256,11 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, examp
     if (need == Need::Required || !body.is_empty()) && !kind.eq_ignore_ascii_case("application/json") {
         return Err(Failure::new(Code::WrongType, "send the body with content-type: application/json"));
     }
+    let hint = || if need == Need::Absent { "send no body".to_owned() } else { format!("send {example}") };
+    // serde reads a list of an object's values as well.
+    if !text.is_empty() && !text.trim_ascii_start().starts_with(b"{") {
+        return Err(Failure::new(Code::BadRequest, format!("the body is no JSON object; {}", hint())));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -258,10 +268,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, examp
         format!("{place}{}", error.inner())
     });
     let value = value.and_then(|value| reader.end().map(|()| value).map_err(|error| error.to_string()));
-    value.map_err(|error| {
-        let hint = if need == Need::Absent { "send no body".to_owned() } else { format!("send {example}") };
-        Failure::new(Code::BadRequest, format!("{error}; {hint}"))
-    })
+    value.map_err(|error| Failure::new(Code::BadRequest, format!("{error}; {}", hint())))
 }
 
 fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 'static) -> Response {

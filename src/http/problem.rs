@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::operate::failure::{Code, Failure};
 
-/// Seconds after which a client should ask again, sent with a 503.
+/// Seconds after which a client should ask again, where nothing else is known.
 const RETRY_AFTER_S: u64 = 1;
 
 impl IntoResponse for Failure {
@@ -36,7 +36,7 @@ impl IntoResponse for Failure {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        let wait = self.retry_after_s.or((self.code == Code::Unavailable).then_some(RETRY_AFTER_S));
+        let wait = self.retry_after_s.or(self.code.passes().then_some(RETRY_AFTER_S));
         if let Some(seconds) = wait {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -53,6 +53,8 @@ mod tests {
         let answer = |code| Failure::new(code, "why").into_response();
         let away = answer(Code::Unavailable);
         assert_eq!((away.status().as_u16(), away.headers().contains_key(header::RETRY_AFTER)), (503, true));
+        let busy = answer(Code::TooManyTries);
+        assert_eq!((busy.status().as_u16(), busy.headers().contains_key(header::RETRY_AFTER)), (429, true));
         let unfit = answer(Code::Unreadable);
         assert_eq!((unfit.status().as_u16(), unfit.headers().contains_key(header::RETRY_AFTER)), (500, false));
     }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operations::Operations;
+use super::operations::{Operations, page_of};
 use super::permission::{ExportAudit, Permission, ReadAudit};
 use super::principal::Proof;
 
@@ -60,7 +60,7 @@ impl Operations {
     /// Returns a page of entries.
     ///
     /// # Errors
-    /// `BadRequest` when `after` is no place or the act is none; `OutOfReach`, `Unavailable`.
+    /// `BadRequest` when `after` is no place, the act is none, or the page has another size; `OutOfReach`, `Unavailable`.
     pub async fn audit_entries(&self, by: &Granted<ReadAudit>, asked: EntriesAsked) -> Result<AuditPage, Failure> {
         by.everything()?;
         let no_place = || Failure::new(Code::BadRequest, "`after` is no place, as the last page shows one in `next`");
@@ -69,7 +69,7 @@ impl Operations {
             let acts = Act::ALL.map(Act::as_str).join(", ");
             return Err(Failure::new(Code::BadRequest, format!("{act:?} is no act; acts are {acts}")));
         }
-        let limit = asked.limit.unwrap_or(PAGE).clamp(1, AUDIT_ENTRIES_MAX);
+        let limit = page_of(asked.limit, PAGE, AUDIT_ENTRIES_MAX)?;
         let EntriesAsked { principal, act, object, since, .. } = asked;
         let after = after.unwrap_or_default();
         let query = AuditQuery { after, until: None, principal, act, object, since, limit };

@@ -6,7 +6,7 @@ use botfleet_actors::ports::archive::{DECISIONS_MAX, DecisionQuery};
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operations::Operations;
+use super::operations::{Operations, page_of};
 use super::permission::{ReadDecisions, ReadTexts};
 use crate::runtime::reasons::{DecisionView, Telling};
 
@@ -49,7 +49,7 @@ impl Operations {
     /// whoever may read texts.
     ///
     /// # Errors
-    /// `UnknownChat`, `UnknownMessage`, `OutOfReach`.
+    /// `UnknownChat`, `UnknownMessage`, `OutOfReach`; `BadRequest` for a page of another size.
     pub async fn decisions(
         &self,
         by: &Granted<ReadDecisions>,
@@ -69,7 +69,7 @@ impl Operations {
             Some(About::Entry(entry)) => Some(entry),
             Some(About::Message(message)) => Some(self.entry_of(chat, message).await?),
         };
-        let limit = asked.limit.unwrap_or(PAGE).clamp(1, DECISIONS_MAX);
+        let limit = page_of(asked.limit, PAGE, DECISIONS_MAX)?;
         let query = DecisionQuery { after: None, before: asked.before, entry, limit };
         let telling = Telling { turns: asked.turns, text: texts.is_some() };
         let decisions = self.fleet.decisions(chat, &query, telling).await?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operations::Operations;
+use super::operations::{Operations, page_of};
 use super::orders::Ordered;
 use super::permission::{ReadDeadLetters, Redeliver};
 use crate::runtime::view::DeadLetterView;
@@ -28,7 +28,7 @@ impl Operations {
     /// Lists turns that failed too often, and messages that Telegram refused or whose fate nobody knows.
     ///
     /// # Errors
-    /// `UnknownDeadLetter`, `OutOfReach`.
+    /// `UnknownDeadLetter`, `OutOfReach`; `BadRequest` for a page of another size.
     pub async fn dead_letters(
         &self,
         by: &Granted<ReadDeadLetters>,
@@ -37,7 +37,7 @@ impl Operations {
     ) -> Result<DeadLetterPage, Failure> {
         by.everything()?;
         let after = after.map(letter).transpose()?;
-        let limit = limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        let limit = page_of(limit, PAGE, PAGE_MAX)?;
         let letters = self.fleet.dead_letters(after, limit).await?;
         let next = (letters.len() == limit).then(|| letters.last().map(|last| last.id.clone())).flatten();
         Ok(DeadLetterPage { letters, next })

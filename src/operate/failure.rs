@@ -89,6 +89,13 @@ codes! {
     Unavailable = "store_unavailable" 503: "Ask again after the time that `Retry-After` tells.";
 }
 
+impl Code {
+    /// Returns whether the same request may succeed after a wait, which every answer with this code tells.
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::TooManyTries | Self::TooManyRequests | Self::Unavailable)
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -20,8 +20,8 @@ const NAME_MAX: usize = 64;
 /// Most networks of a key.
 const NETWORKS_MAX: usize = 20;
 
-/// Longest time for which the old secret is taken after a rotation: a day, in milliseconds.
-const OVERLAP_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// Longest time for which the old secret is taken after a rotation: a day.
+const OVERLAP_MAX_S: u32 = 24 * 60 * 60;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -89,23 +89,21 @@ impl Operations {
         self.made_key(by, &owner, wish).await
     }
 
-    /// Gives a key of the caller's another secret; the old one is taken for `overlap_ms` more.
+    /// Gives a key of the caller's another secret; the old one is taken for `overlap_s` more.
     ///
     /// # Errors
-    /// `UnknownKey`; `Conflict` for the local socket.
-    pub async fn rotate_own_key(
-        &self,
-        by: &Granted<OwnAccount>,
-        id: &str,
-        overlap_ms: i64,
-    ) -> Result<MadeKey, Failure> {
+    /// `UnknownKey`; `BadRequest` for an overlap of more than a day; `Conflict` for the local socket.
+    pub async fn rotate_own_key(&self, by: &Granted<OwnAccount>, id: &str, overlap_s: u32) -> Result<MadeKey, Failure> {
+        if overlap_s > OVERLAP_MAX_S {
+            return Err(Failure::new(Code::BadRequest, format!("overlap_s: give at most {OVERLAP_MAX_S}")));
+        }
         let own = self.own_account(by).await?;
         let unknown = || Failure::new(Code::UnknownKey, format!("{} has no key {id:?}", own.name));
         let keys = self.access.store.keys(own.id).await?;
         let key = keys.into_iter().find(|key| key.id == id).ok_or_else(unknown)?;
         let new = token::key_of(id)?;
         let now = by.principal().context().at.as_millis();
-        let old_until = Timestamp::from_millis(now + overlap_ms.clamp(0, OVERLAP_MAX_MS));
+        let old_until = Timestamp::from_millis(now + i64::from(overlap_s) * 1000);
         let entry = self.entry(by, Act::RotateKey, AuditObject::new(ObjectKind::Key, id))?;
         let rotated = self.access.store.rotate_key(own.id, id, &new.hash, old_until, &entry).await?;
         self.access.known.forget();
@@ -151,7 +149,7 @@ impl Operations {
     ) -> Result<MadeKey, Failure> {
         let wrong = |field: &str, why: String| Failure::new(Code::BadRequest, format!("{field}: {why}"));
         let name = wish.name.trim();
-        if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        if name.is_empty() || wish.name.chars().count() > NAME_MAX || wish.name.chars().any(char::is_control) {
             return Err(wrong("name", format!("give 1 to {NAME_MAX} characters")));
         }
         if !(1..=DAYS_MAX).contains(&wish.days) {

@@ -82,6 +82,16 @@ impl Operations {
     }
 }
 
+/// Returns the size of a page.
+///
+/// # Errors
+/// `BadRequest` for another size than 1 to `max`.
+pub(super) fn page_of(asked: Option<usize>, usual: usize, max: usize) -> Result<usize, Failure> {
+    let size = asked.unwrap_or(usual);
+    let wrong = || Failure::new(Code::BadRequest, format!("limit: give 1 to {max}"));
+    (1..=max).contains(&size).then_some(size).ok_or_else(wrong)
+}
+
 fn unknown(kind: &str, name: &str) -> Failure {
     Failure::new(Code::UnknownName, format!("no {kind} named {name:?} in the manifest"))
 }

@@ -7,13 +7,15 @@ use serde_json::Value;
 
 use super::failure::{Code, Failure};
 use super::grant::Granted;
-use super::operations::Operations;
+use super::operations::{Operations, page_of};
 use super::permission::ReadOrders;
 use crate::runtime::orders::OrderView;
 
-/// Default number of orders on a page, and the largest.
+/// Default number of orders on a page.
 const PAGE: usize = 50;
-const PAGE_MAX: usize = 200;
+
+/// Most orders on a page.
+pub(crate) const PAGE_MAX: usize = 200;
 
 /// How an order stands when its giver is answered.
 #[derive(Clone, Debug)]
@@ -103,7 +105,7 @@ impl Operations {
     /// Lists orders, newest first.
     ///
     /// # Errors
-    /// `BadRequest` for a `before` that no page had; `OutOfReach` for whoever reaches a part of the fleet alone.
+    /// `BadRequest` for a `before` that no page had, or a page of another size; `OutOfReach` for whoever reaches a part of the fleet alone.
     pub async fn orders(
         &self,
         by: &Granted<ReadOrders>,
@@ -112,7 +114,7 @@ impl Operations {
     ) -> Result<OrderPage, Failure> {
         by.everything()?;
         let before = before.map(place).transpose()?;
-        let limit = limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        let limit = page_of(limit, PAGE, PAGE_MAX)?;
         let orders = self.fleet.operator_orders(before, limit).await?;
         let last = orders.last().filter(|_| orders.len() == limit);
         let next = last.map(|last| format!("{}-{}", last.created_at.as_millis(), last.id));

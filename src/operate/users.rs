@@ -15,11 +15,11 @@ use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{ChangeUsers, ReadUsers};
 
-/// Longest e-mail address, in bytes.
+/// Longest e-mail address, in characters.
 ///
 /// # Source
 /// RFC 5321, 4.5.3.1.3.
-const EMAIL_MAX_BYTES: usize = 254;
+const EMAIL_MAX: usize = 254;
 
 /// The names of bots and chats, which a reach stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -267,8 +267,9 @@ pub(super) fn new_id() -> Result<OperatorId, Failure> {
 /// Returns a name for an account, in lower case.
 pub(super) fn checked_name(name: &str) -> Result<String, Failure> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '@');
-    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) || matches!(name, "." | "..") {
-        let detail = format!("name: give 1 to {NAME_MAX} of the letters a-z, digits, and . - _ @");
+    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) || name.starts_with('.') {
+        let detail =
+            format!("name: give 1 to {NAME_MAX} of the letters a-z, digits, and . - _ @; no . at the beginning");
         return Err(Failure::new(Code::BadRequest, detail));
     }
     Ok(name.to_ascii_lowercase())
@@ -277,9 +278,11 @@ pub(super) fn checked_name(name: &str) -> Result<String, Failure> {
 fn check_profile(profile: &Profile) -> Result<(), Failure> {
     let wrong = |field: &str, why: &str| Err(Failure::new(Code::BadRequest, format!("{field}: {why}")));
     let bad_email = |email: &String| {
-        email.len() > EMAIL_MAX_BYTES
+        let mut inner = email.chars();
+        let _ends = (inner.next(), inner.next_back());
+        email.chars().count() > EMAIL_MAX
             || email.chars().any(|c| c.is_control() || c.is_whitespace())
-            || !email.contains('@')
+            || !inner.any(|c| c == '@')
     };
     if profile.email.as_ref().is_some_and(bad_email) {
         return wrong("email", "give an address as ada@example.org");
@@ -302,7 +305,7 @@ mod tests {
     #[test]
     fn names_are_plain_and_lower_case() {
         assert_eq!(checked_name("Ada.L").unwrap(), "ada.l");
-        for odd in ["", "a b", "çay", "..", "a/b", &"x".repeat(65)] {
+        for odd in ["", "a b", "çay", "..", ".a", "a/b", &"x".repeat(65)] {
             assert!(checked_name(odd).is_err(), "{odd:?}");
         }
     }
@@ -316,6 +319,9 @@ mod tests {
         assert!(check_profile(&profile(Some("ada@example.org"), Some("tr"), Some("Europe/Istanbul"))).is_ok());
         for odd in [
             profile(Some("ada"), None, None),
+            profile(Some("@ada"), None, None),
+            profile(Some("@"), None, None),
+            profile(Some(&format!("ada@{}", "x".repeat(EMAIL_MAX))), None, None),
             profile(None, Some("xx"), None),
             profile(None, None, Some("Mars/Crater")),
         ] {

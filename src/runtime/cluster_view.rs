@@ -49,7 +49,7 @@ pub struct Teller {
     pub mode: Cow<'static, str>,
     /// Set while the node may act: the database takes its beats.
     pub acting: bool,
-    /// Set while hints go through.
+    /// Set while news between the nodes goes through.
     pub bus_up: bool,
     /// Set when the database did not answer: the view is the one that the node saw last.
     pub stale: bool,
@@ -138,7 +138,7 @@ pub struct MoveView {
     pub kind: Cow<'static, str>,
     /// Name in the manifest.
     pub name: String,
-    /// The owner; `None` when no living node is.
+    /// The owner; absent when no living node is.
     pub from: Option<String>,
     /// The desired owner.
     pub to: Option<String>,

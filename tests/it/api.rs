@@ -14,6 +14,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::conforms::faults;
 use crate::fleet_stage::{FleetStage, options};
 use crate::keys::is_current;
 use crate::operate::somebody;
@@ -82,14 +83,44 @@ impl Visitor for Examples {
     }
 }
 
+/// Returns the operation of a document.
+fn operation<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let paths = document["paths"].as_object().unwrap();
+    let mut operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
+    operations.find(|operation| operation["operationId"] == name).unwrap()
+}
+
+/// Fails unless a content of the document, as JSON, fits its schema.
+fn fits(document: &Value, content: &Value, value: &Value, name: &str) {
+    assert!(content["schema"].is_object(), "{name}: no schema");
+    let told = faults(document, &content["schema"], value);
+    assert!(told.is_empty(), "{name}: {told:#?}");
+}
+
+#[test]
+fn every_example_fits_its_schema() {
+    let document: Value = serde_json::from_str(&openapi::text()).unwrap();
+    let mut examples = Examples::default();
+    each(&mut examples);
+    for (name, ..) in examples.0 {
+        let operation = operation(&document, name);
+        let (_, answer) = operation["responses"]["200"]["content"].as_object().unwrap().iter().next().unwrap();
+        fits(&document, answer, &answer["example"], name);
+        if let Some(body) = operation.pointer("/requestBody/content/application~1json") {
+            fits(&document, body, &body["example"], name);
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_route_answers_its_example_as_its_document_says() {
     let stage = FleetStage::start(1, 1, options()).await;
     let served = stage.http.get(stage.url("/api/v1/openapi.json")).send().await.unwrap().json::<Value>();
     let committed: Value = serde_json::from_str(&openapi::text()).unwrap();
-    assert_eq!(served.await.unwrap(), committed, "to everybody, by the port too");
+    assert!(served.await.unwrap() == committed, "everybody reads the document, by the port too");
     let mut examples = Examples::default();
     each(&mut examples);
+    let mut answers = Vec::new();
     for (name, method, address, body) in examples.0 {
         // A stream of events does not end.
         if name == "watch_events" {
@@ -101,18 +132,22 @@ async fn every_route_answers_its_example_as_its_document_says() {
             if body.is_empty() { request } else { request.header(CONTENT_TYPE, "application/json").body(body) };
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16().to_string();
-        let paths = committed["paths"].as_object().unwrap();
-        let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
-        let operation = operations.into_iter().find(|operation| operation["operationId"] == name).unwrap();
-        let told = &operation["responses"][&status];
+        let told = &operation(&committed, name)["responses"][&status];
         assert!(told.is_object(), "{name}: {status} is not in the document");
         let kind = answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
-        assert!(told["content"][&kind].is_object(), "{name}: {status} {kind}");
-        if kind == "application/problem+json" {
-            let code = answer.json::<Value>().await.unwrap()["code"].as_str().unwrap().to_owned();
-            assert!(told["description"].as_str().unwrap().contains(&format!("`{code}`")), "{name}: {code}");
+        for header in told["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
+            assert!(answer.headers().contains_key(header), "{name}: {status} without {header}");
         }
+        let text = answer.text().await.unwrap();
+        let lines: Vec<&str> = if kind == "application/x-ndjson" { text.lines().collect() } else { vec![&text] };
+        let values: Vec<Value> = lines.into_iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        values.iter().for_each(|value| fits(&committed, &told["content"][&kind], value, name));
+        let code = if status == "200" { "done" } else { values[0]["code"].as_str().unwrap() };
+        let known = status == "200" || told["description"].as_str().unwrap().contains(&format!("`{code}`"));
+        assert!(known, "{name}: {code}");
+        answers.push(format!("{name}: {status} {code}"));
     }
+    insta::assert_snapshot!(answers.join("\n"));
 }
 
 #[tokio::test]
@@ -128,6 +163,8 @@ async fn a_faulty_request_is_told_what_is_wrong_and_how_it_is_right() {
     let json = "application/json";
     for (kind, body, status, code, told) in [
         (json, r#"{"scope":"galaxy"}"#, 400, "bad_request", "galaxy"),
+        (json, r#"["fleet"]"#, 400, "bad_request", "no JSON object"),
+        (json, r#"{"scope":"fleet","name":"lounge"}"#, 400, "bad_request", "name"),
         (json, r#"{"scope":"chat","name":7}"#, 400, "bad_request", "string"),
         (json, r#"{"scope":"fleet"} {}"#, 400, "bad_request", "trailing"),
         (json, "", 400, "bad_request", r#"send {"scope""#),

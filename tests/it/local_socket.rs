@@ -34,18 +34,18 @@ async fn who_runs_the_fleet_steers_it_through_the_local_socket_over_a_crash_too(
     stage.until_polling().await;
     let mode = std::fs::metadata(socket(&stage)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert!(client(&stage).call(order::<Stop>(Scope::Fleet)).await.unwrap().stopped);
+    assert!(client(&stage).call(order::<Stop>(Scope::Fleet {})).await.unwrap().stopped);
     assert_eq!(stage.json("/api/v1/fleet").await["stops"], json!(["fleet"]));
     let unknown = client(&stage).call(order::<Stop>(Scope::Bot { name: "nobody".to_owned() })).await.unwrap_err();
     assert!(matches!(&unknown, CallError::Refused { status: 404, code, .. } if code == "unknown_name"), "{unknown}");
 
     stage.product.kill_9().await.unwrap();
     assert!(socket(&stage).exists(), "a killed process leaves the file");
-    let gone = client(&stage).call(order::<Start>(Scope::Fleet)).await.unwrap_err().to_string();
+    let gone = client(&stage).call(order::<Start>(Scope::Fleet {})).await.unwrap_err().to_string();
     assert!(gone.contains("is the fleet running?"), "{gone}");
     stage.product.restart().await.unwrap();
     stage.until_polling().await;
-    assert!(!client(&stage).call(order::<Start>(Scope::Fleet)).await.unwrap().stopped);
+    assert!(!client(&stage).call(order::<Start>(Scope::Fleet {})).await.unwrap().stopped);
 
     let mut command = Command::new(binary());
     // Without an address, in the folder of the fleet.

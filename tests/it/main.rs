@@ -13,6 +13,7 @@ mod cluster;
 mod cluster_faults;
 mod conduct;
 mod config;
+mod conforms;
 mod deployment;
 mod fleet_control;
 mod fleet_conversation;

@@ -66,7 +66,7 @@ pub struct Standing {
     /// Time until which the chat, or its topic, calms down after a limit of loop physics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calm_until: Option<Timestamp>,
-    /// Forum topic of the decision; `None` for the General topic and plain chats.
+    /// Forum topic of the decision; absent for the General topic and plain chats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<ThreadId>,
     /// The entries that the director saw are of several topics; the director looked at `thread` alone.
@@ -75,7 +75,7 @@ pub struct Standing {
     /// A stop that keeps everybody in the chat silent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
-    /// Milliseconds by which Telegram's time was ahead of the decision's clock; `None` when the decision judged no age.
+    /// Milliseconds by which Telegram's time was ahead of the decision's clock; absent when the decision judged no age.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead_ms: Option<i64>,
     /// The entry was read late, and its author called again since.
@@ -98,7 +98,7 @@ fn is_zero(number: &u32) -> bool {
 pub struct OpenTurn {
     /// Bot of the turn.
     pub bot: BotId,
-    /// The turn; `None` in records of earlier versions.
+    /// The turn; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<TurnId>,
     /// The entry that the turn answers.

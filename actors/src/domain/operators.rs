@@ -26,7 +26,8 @@ pub const NAME_MAX: usize = 64;
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Role {
-    /// Has not signed in.
+    /// Has not signed in; no account and no key has it.
+    #[serde(skip)]
     Stranger,
     /// Reads, but no texts of messages.
     Viewer,

@@ -1,11 +1,13 @@
 //! `Timestamp`, an instant on the database's clock. Layer `domain`.
+//!
+//! Only a `Clock` port creates the current one.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds since the Unix epoch, on the database's clock. Only a `Clock` port creates the current one.
+/// Milliseconds since the Unix epoch, on the database's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -44,7 +44,7 @@ pub struct LiveEvent {
     pub at: Timestamp,
     /// Name of the node that reports it.
     pub node: String,
-    /// Name of the kind: of an [`EventKind`], or of one that a node of another version knows.
+    /// Name of the kind: one of this version, or one that a node of another version knows.
     pub kind: String,
     /// The object of the event, by the name that people know.
     pub subject: String,

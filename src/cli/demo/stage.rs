@@ -22,12 +22,12 @@ use tokio::sync::broadcast;
 
 use super::DemoArgs;
 use super::story::Story;
+use crate::cli::transport::limits;
 use crate::config::manifest::Manifest;
 use crate::config::secret::GivenSecrets;
 use crate::config::settings::Config;
 use crate::http::closing::Server;
 use crate::http::edge::Edge;
-use crate::http::limits::RequestLimits;
 use crate::http::port::BoundPort;
 use crate::http::socket::LocalSocket;
 use crate::http::transport::Transport;
@@ -135,7 +135,7 @@ impl Stage {
         let socket = std::path::absolute(config.store.path.with_extension("sock"))?;
         let bound = LocalSocket::bind(&socket).await?;
         let api = Api::new(&socket)?;
-        let edge = Edge::new(Operations::new(Arc::clone(&fleet)), metrics, RequestLimits::default());
+        let edge = Edge::new(Operations::new(Arc::clone(&fleet)), metrics, limits(&config.server.limits));
         let servers = vec![
             port.serve(Arc::clone(&fleet), edge.clone(), &config.server.hosts, Transport::default()),
             bound.serve(Arc::clone(&fleet), edge),

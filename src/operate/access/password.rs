@@ -25,8 +25,8 @@ const MEMORY_KIB: u32 = 46 * 1024;
 /// Shortest password, in characters.
 pub const PASSWORD_MIN: usize = 12;
 
-/// Longest password, in bytes.
-pub const PASSWORD_MAX_BYTES: usize = 256;
+/// Longest password, in characters.
+pub const PASSWORD_MAX: usize = 256;
 
 /// Most sign-ins that wait for their hash.
 const WAITING_MAX: usize = 32;
@@ -147,8 +147,8 @@ pub fn check_new(password: &SecretString, name: &str) -> Result<(), Failure> {
     if text.chars().count() < PASSWORD_MIN {
         return refuse(format!("it has less than {PASSWORD_MIN} characters; a few words in a row are a good one"));
     }
-    if text.len() > PASSWORD_MAX_BYTES {
-        return refuse(format!("it is longer than {PASSWORD_MAX_BYTES} bytes"));
+    if text.chars().count() > PASSWORD_MAX {
+        return refuse(format!("it has more than {PASSWORD_MAX} characters"));
     }
     let first = text.chars().next();
     if text.to_lowercase().contains(&name.to_lowercase()) && text.len() < name.len() + PASSWORD_MIN

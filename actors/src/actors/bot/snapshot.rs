@@ -43,13 +43,13 @@ pub struct BotSnapshot {
     pub health: BotHealth,
     /// The delivery mode in force.
     pub delivery: &'static str,
-    /// Updates that wait at Telegram for the webhook; `None` in polling mode.
+    /// Updates that wait at Telegram for the webhook; absent in polling mode.
     pub webhook_pending: Option<u64>,
     /// The reason why Telegram's last failed delivery to the webhook failed.
     pub webhook_error: Option<String>,
     /// The id of the first update that is not confirmed yet.
     pub next_offset: Option<i64>,
-    /// True when the bot hears everything in groups; `None` until Telegram has told.
+    /// True when the bot hears everything in groups; absent until Telegram has told.
     pub hears_everything: Option<bool>,
     /// Turns at work.
     pub turns_in_flight: usize,
