@@ -85,6 +85,8 @@ pub trait Answer: Send {
     const FORM: Form;
     /// Set when the answer may be 202 with an order that is under way.
     const MAY_WAIT: bool = false;
+    /// Set when the version of what is shown goes along, as `ETag`.
+    const VERSIONED: bool = false;
 
     /// Writes the answer.
     ///
@@ -118,6 +120,7 @@ pub struct Versioned<T> {
 impl<T: Serialize + Described + Send> Answer for Versioned<T> {
     type Item = T;
     const FORM: Form = Form::Json;
+    const VERSIONED: bool = true;
 
     fn written(self) -> Result<Written, Failure> {
         Ok(Written { version: Some(self.version), ..json(&self.value)? })

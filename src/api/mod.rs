@@ -11,6 +11,7 @@
 //! | `address` | a route's address for given names and filters |
 //! | `schema` | what the documents ask of types |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
+//! | `request_headers` | headers of requests, in the documents |
 //! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
 
@@ -35,6 +36,8 @@ pub mod page;
 pub mod people;
 #[cfg(feature = "schema")]
 pub mod reference;
+#[cfg(feature = "schema")]
+mod request_headers;
 pub mod roster;
 pub mod route;
 pub mod schema;

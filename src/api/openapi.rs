@@ -19,6 +19,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::answer::{Answer, Form};
 use super::list::{Visitor, each};
+use super::request_headers;
 use super::route::{Body, Method, Need, Route};
 use crate::operate::failure::Code;
 use crate::operate::permission::{Mark, Permission};
@@ -129,6 +130,9 @@ impl Made {
         for parameter in names.into_iter().chain(filters.into_iter().map(optional)) {
             operation = operation.parameter(parameter);
         }
+        for parameter in request_headers::parameters::<R>() {
+            operation = operation.parameter(parameter);
+        }
         let need = <R::Body as Body>::NEED;
         if need != Need::Absent {
             let schema = self.reference::<R::Body>();
@@ -149,6 +153,10 @@ impl Made {
         operation = operation.response("200", done);
         if <R::Answer as Answer>::MAY_WAIT {
             operation = operation.response("202", self.under_way());
+        }
+        if request_headers::may_be_unchanged::<R>() {
+            let unchanged = ResponseBuilder::new().description("The caller has this version.").build();
+            operation = operation.response("304", unchanged);
         }
         for (status, codes) in problems::<R>() {
             let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.remedy())).collect();
@@ -190,7 +198,7 @@ pub(super) fn problems<R: Route>() -> BTreeMap<u16, Vec<Code>> {
     let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     let fresh = if R::Permission::MARKS.contains(&Mark::Fresh) { &[Code::ConfirmFirst][..] } else { &[] };
     let streams = if <R::Answer as Answer>::FORM == Form::Json { &[][..] } else { &[Code::TooManyWatchers] };
-    for code in COMMON.iter().chain(R::PROBLEMS).chain(fresh).chain(streams) {
+    for code in COMMON.iter().chain(R::PROBLEMS).chain(request_headers::problems::<R>()).chain(fresh).chain(streams) {
         let codes = problems.entry(code.status()).or_default();
         if !codes.contains(code) {
             codes.push(*code);
