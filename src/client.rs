@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::api::address::address;
 use crate::api::answer::Answer;
 use crate::api::route::{Body, Call, Method, Need, Route};
+use crate::operate::access::token::chance;
 
 /// Most time for an answer, since an order waits for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -20,6 +21,9 @@ const COPY_WITHIN: Duration = Duration::from_mins(30);
 
 /// Largest answer.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of chance in the key of a request.
+const KEY_BYTES: usize = 16;
 
 /// The status of an answer that comes before the order is over.
 const ACCEPTED: u16 = 202;
@@ -177,6 +181,10 @@ impl Client {
         };
         if let Some(version) = call.if_match {
             request = request.header("if-match", format!("\"{version}\""));
+        }
+        if R::IDEMPOTENCY != Need::Absent {
+            let key = chance(KEY_BYTES).map_err(|failure| CallError::Unfit(failure.detail))?;
+            request = request.header("idempotency-key", key);
         }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose_secret());

@@ -123,6 +123,7 @@ route! {
         "The second factor is in use once its first code is sent.";
     takes OwnAccount;
     problems Conflict;
+    secret_answer true;
     example "/api/v1/account/second-factor"
         => r#"{"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","address":"otpauth://totp/botfleet:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=botfleet","sealed":"s1.AAAA"}"#;
     answers Json<FactorSeed>: |operations, by, _call| {
@@ -138,6 +139,7 @@ route! {
     takes OwnAccount;
     body FactorProof;
     problems WrongCredentials Conflict Changed TooManyTries;
+    secret_answer true;
     example "/api/v1/account/second-factor" with r#"{"sealed":"s1.AAAA","code":"123456"}"#
         => r#"{"recovery_codes":["0123-4567-89ab-cdef"]}"#;
     answers Json<RecoveryCodes>: |operations, by, call| {
@@ -165,6 +167,8 @@ route! {
     takes OwnAccount;
     body KeyBody;
     problems UnknownName Conflict;
+    idempotency Required;
+    secret_answer true;
     example "/api/v1/account/keys" with r#"{"name":"backup","role":"viewer","days":90}"#
         => r#"{"id":"0123456789abcdef","name":"backup","role":"viewer","reads_texts":false,"networks":[],"created_at":1790000000000,"expires_at":1797776000000,"key":"bf_0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef_01234567"}"#;
     answers Json<NewKeyView>: |operations, by, call| {
@@ -181,6 +185,7 @@ route! {
     path OwnPart;
     body Overlap;
     problems UnknownKey Conflict;
+    secret_answer true;
     example "/api/v1/account/keys/0123456789abcdef/rotate" with r#"{"overlap_s":3600}"#
         => r#"{"id":"0123456789abcdef","name":"backup","role":"viewer","reads_texts":false,"networks":[],"created_at":1790000000000,"expires_at":1797776000000,"old_until":1790003600000,"key":"bf_0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef_01234567"}"#;
     answers Json<NewKeyView>: |operations, by, call| {

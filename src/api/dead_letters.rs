@@ -108,6 +108,7 @@ impl Route for Redeliver {
         body: r#"{"confirm_duplicate":false}"#,
         answer: r#"{"id":"turn-2","state":"queued"}"#,
     };
+    const IDEMPOTENCY: Need = Need::Required;
     type Permission = permission::Redeliver;
     type Path = LetterOf;
     type Query = Nothing;

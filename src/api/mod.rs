@@ -12,6 +12,7 @@
 //! | `schema` | what the documents ask of types |
 //! | `object` | objects within a body |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
+//! | `request_headers` | headers of requests, in the documents |
 //! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
 
@@ -37,6 +38,8 @@ pub mod page;
 pub mod people;
 #[cfg(feature = "schema")]
 pub mod reference;
+#[cfg(feature = "schema")]
+mod request_headers;
 pub mod roster;
 pub mod route;
 pub mod schema;

@@ -20,6 +20,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::answer::{Answer, Form};
 use super::list::{Visitor, each};
+use super::request_headers;
 use super::route::{Body, Method, Need, Route};
 use crate::operate::failure::Code;
 use crate::operate::permission::{Mark, Permission};
@@ -161,6 +162,9 @@ impl Made {
         if R::IF_MATCH {
             operation = operation.parameter(if_match());
         }
+        for parameter in request_headers::parameters::<R>() {
+            operation = operation.parameter(parameter);
+        }
         if least > Role::Stranger {
             for proof in [BEARER, COOKIE] {
                 operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(proof, []));
@@ -190,6 +194,10 @@ impl Made {
         operation = operation.response("200", done.build());
         if <R::Answer as Answer>::MAY_WAIT {
             operation = operation.response("202", self.under_way());
+        }
+        if request_headers::may_be_unchanged::<R>() {
+            let unchanged = ResponseBuilder::new().description("The caller has this version.").build();
+            operation = operation.response("304", unchanged);
         }
         for (status, codes) in problems::<R>() {
             let told: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.remedy())).collect();
@@ -233,7 +241,7 @@ pub(super) fn problems<R: Route>() -> BTreeMap<u16, Vec<Code>> {
     let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     let fresh = if R::Permission::MARKS.contains(&Mark::Fresh) { &[Code::ConfirmFirst][..] } else { &[] };
     let streams = if <R::Answer as Answer>::FORM == Form::Json { &[][..] } else { &[Code::TooManyWatchers] };
-    for code in COMMON.iter().chain(R::PROBLEMS).chain(fresh).chain(streams) {
+    for code in COMMON.iter().chain(R::PROBLEMS).chain(request_headers::problems::<R>()).chain(fresh).chain(streams) {
         let codes = problems.entry(code.status()).or_default();
         if !codes.contains(code) {
             codes.push(*code);

@@ -8,7 +8,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use super::answer::Answer;
 use super::list::{Visitor, each};
 use super::openapi::{COMMON, resource};
-use super::route::Route;
+use super::route::{Need, Route};
 use crate::operate::failure::Code;
 use crate::operate::permission::{ALL, Permission};
 use crate::operate::principal::Role;
@@ -18,7 +18,10 @@ pub fn markdown() -> String {
     let mut text = String::from(
         "# The HTTP API\n\n\
          Made from the code; `docs/openapi.json` is the same for machines. A node serves it at `server.listen`, and this page\n\
-         at `/docs`. Bodies and answers are JSON, refusals `application/problem+json` with a stable `code`.\n",
+         at `/docs`. Bodies and answers are JSON, refusals `application/problem+json` with a stable `code`.\n\n\
+         Each POST takes `Idempotency-Key`, of 1 to 128 visible characters of ASCII. Within 24 hours a request is carried out\n\
+         once: a repeat, also after a restart and on another node, gets the first answer again, with `Idempotent-Replayed: true`.\n\
+         A GET that answers with `ETag` takes `If-None-Match`, and answers 304 to whoever has that version.\n",
     );
     let mut routes = Routes::default();
     each(&mut routes);
@@ -79,6 +82,9 @@ impl Visitor for Routes {
         let _ = writeln!(self.text, "\n200 {form}\n{}\n```", R::EXAMPLE.answer);
         if <R::Answer as Answer>::MAY_WAIT {
             let _ = writeln!(self.text, "\nOr 202, with the order that is under way and its path in `Location`.");
+        }
+        if R::IDEMPOTENCY == Need::Required {
+            let _ = writeln!(self.text, "\nNeeds `Idempotency-Key`, except through the local socket.");
         }
         let own: Vec<String> = R::PROBLEMS.iter().map(|code| format!("`{code}`")).collect();
         let problems = if own.is_empty() { String::new() } else { format!(" Problems: {}.", own.join(", ")) };

@@ -41,7 +41,7 @@ impl Method {
     }
 }
 
-/// Tells whether a request has a body.
+/// Tells whether a request has a part: a body, or a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// A request has none, or an empty object.
@@ -131,6 +131,10 @@ pub trait Route: Sized + Send + Sync + 'static {
     const EXAMPLE: Example;
     /// Set when a request must name the version that it changes, as `If-Match`.
     const IF_MATCH: bool = false;
+    /// Tells whether a request carries `Idempotency-Key`, by which its repeats are known.
+    const IDEMPOTENCY: Need = if matches!(Self::METHOD, Method::Post) { Need::Optional } else { Need::Absent };
+    /// Set when the answer holds a secret, which is shown once and not kept.
+    const SECRET_ANSWER: bool = false;
     /// Set for what must work however much the caller has asked: stopping.
     const UNLIMITED: bool = false;
     /// The largest body.
@@ -164,6 +168,7 @@ macro_rules! route {
         takes $permission:ty;
         $(path $names:ty;)? $(query $filters:ty;)? $(body $body:ty;)?
         $(problems $($problem:ident)+;)? $(if_match $if_match:literal;)?
+        $(idempotency $key:ident;)? $(secret_answer $secret:literal;)?
         example $address:literal $(with $example:literal)? => $shown:literal;
         answers $answer:ty: |$operations:ident, $by:ident, $call:ident| $act:block
     ) => {
@@ -179,6 +184,8 @@ macro_rules! route {
             $(const PROBLEMS: &'static [$crate::operate::failure::Code] =
                 &[$($crate::operate::failure::Code::$problem),+];)?
             $(const IF_MATCH: bool = $if_match;)?
+            $(const IDEMPOTENCY: $crate::api::route::Need = $crate::api::route::Need::$key;)?
+            $(const SECRET_ANSWER: bool = $secret;)?
             const EXAMPLE: $crate::api::route::Example = $crate::api::route::Example {
                 address: $address,
                 body: concat!($($example)?),

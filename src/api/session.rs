@@ -111,6 +111,7 @@ route! {
     takes SignIn;
     body SignInBody;
     problems WrongCredentials CodeNeeded SecondFactorNeeded TooManyTries;
+    secret_answer true;
     example "/api/v1/session" with r#"{"name":"ada","password":"correct horse battery","code":"123456"}"#
         => r#"{"name":"ada","role":"admin","ends_at":1790000000000}"#;
     answers WithCookie<SignedIn>: |operations, by, call| {

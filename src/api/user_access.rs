@@ -114,6 +114,8 @@ route! {
     path UserNamed;
     body KeyBody;
     problems UnknownUser UnknownName Conflict;
+    idempotency Required;
+    secret_answer true;
     example "/api/v1/users/ada/keys" with r#"{"name":"backup","role":"viewer","days":90}"#
         => r#"{"id":"0123456789abcdef","name":"backup","role":"viewer","reads_texts":false,"networks":[],"created_at":1790000000000,"expires_at":1797776000000,"key":"bf_0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef_01234567"}"#;
     answers Json<NewKeyView>: |operations, by, call| {

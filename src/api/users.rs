@@ -234,6 +234,7 @@ route! {
     takes ChangeUsers;
     body NewUser;
     problems NameTaken UnknownName Conflict TooManyTries;
+    idempotency Required;
     example "/api/v1/users" with r#"{"name":"bela","role":"operator","within":{"bots":["Ada"],"chats":["lounge"]},"password":"correct horse battery"}"#
         => r#"{"name":"bela","role":"operator","within":{"bots":["Ada"],"chats":["lounge"]},"reads_texts":false,"has_password":true,"second_factor":false,"created_at":1790000000000,"version":1}"#;
     answers Versioned<User>: |operations, by, call| {

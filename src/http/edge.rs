@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::idempotency::Acts;
 use super::limits::{Limits, RequestLimits};
 use crate::operate::operations::Operations;
 
@@ -13,11 +14,12 @@ pub struct Edge {
     pub(super) operations: Operations,
     pub(super) metrics: PrometheusHandle,
     pub(super) limits: Arc<Limits>,
+    pub(super) acts: Arc<Acts>,
 }
 
 impl Edge {
     /// Creates the state.
     pub fn new(operations: Operations, metrics: PrometheusHandle, limits: RequestLimits) -> Self {
-        Self { operations, metrics, limits: Arc::new(Limits::new(limits)) }
+        Self { operations, metrics, limits: Arc::new(Limits::new(limits)), acts: Arc::default() }
     }
 }

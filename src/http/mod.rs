@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `server` | the routers and servers |
 //! | `mount` | a route of the list, mounted: permission, path, filters, body, answer |
+//! | `conditions` | conditions of requests on versions |
+//! | `idempotency` | requests that carry a key, carried out once |
 //! | `body` | bodies, received within bounds |
 //! | `problem` | failures as answers |
 //! | `guard` | which hosts and origins are served |
@@ -29,6 +31,7 @@ mod body;
 pub mod certificate;
 pub mod client_address;
 pub mod closing;
+mod conditions;
 mod connection;
 mod documents;
 pub mod edge;
@@ -37,6 +40,7 @@ mod guard;
 mod headers;
 mod health;
 mod http2;
+mod idempotency;
 mod identity;
 pub mod limits;
 mod measured;

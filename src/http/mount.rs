@@ -7,23 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use botfleet_actors::domain::ownership::NodeRole;
 use futures::StreamExt;
-use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::body::{Unreceived, received};
 use super::client_address::Client;
+use super::conditions::{etag, if_match, is_known};
 use super::edge::Edge;
 use super::headers::REQUEST_ID;
+use super::idempotency::{self, Act, Outcome};
 use super::identity;
 use super::limits::OpenStream;
 use crate::api::answer::{Answer, Content, Form, NamedEvent, Written};
@@ -33,16 +34,14 @@ use crate::operate::access::known::Sent;
 use crate::operate::context::Context;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::operations::Operations;
-use crate::operate::principal::Principal;
+use crate::operate::principal::{Principal, Proof};
+use crate::operate::requests::keyed;
 
 /// Most time for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Longest name of a program, and longest id of a request, that are kept for the records.
 const AGENT_MAX: usize = 200;
-
-/// Most digits of a version.
-const VERSION_DIGITS: usize = 18;
 
 /// Interval at which the principal of a stream is looked at again.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
@@ -69,12 +68,15 @@ impl Visitor for Mount {
         }
         let mounted = Mounted {
             method: R::METHOD,
+            name: R::NAME,
             if_match: R::IF_MATCH,
+            idempotency: R::IDEMPOTENCY,
+            secret: R::SECRET_ANSWER,
             unlimited: R::UNLIMITED,
             body_max: R::BODY_MAX_BYTES,
             form: <R::Answer as Answer>::FORM,
             grant: |principal| principal.grant::<R::Permission>().map(drop),
-            act: |operations, asked| Box::pin(acted::<R>(operations, asked)),
+            act: act_of::<R>,
         };
         self.router = std::mem::take(&mut self.router).route(R::PATH, mounted.router());
     }
@@ -84,23 +86,26 @@ impl Visitor for Mount {
 #[derive(Clone, Copy)]
 struct Mounted {
     method: Method,
+    name: &'static str,
     if_match: bool,
+    idempotency: Need,
+    secret: bool,
     unlimited: bool,
     body_max: usize,
     form: Form,
     grant: fn(&Arc<Principal>) -> Result<(), Failure>,
-    act: fn(Operations, Asked) -> BoxFuture<'static, Result<Written, Failure>>,
+    act: fn(Operations, &Asked<'_>) -> Result<Act, Failure>,
 }
 
 /// A request as text.
-struct Asked {
-    principal: Arc<Principal>,
+struct Asked<'a> {
+    principal: &'a Arc<Principal>,
     /// The names in the path, written as a query.
-    path: String,
-    query: String,
+    path: &'a str,
+    query: &'a str,
     if_match: Option<i64>,
-    headers: HeaderMap,
-    body: Bytes,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
 }
 
 impl Mounted {
@@ -132,32 +137,57 @@ impl Mounted {
         if self.if_match && if_match.is_none() {
             return Err(Failure::new(Code::IfMatchNeeded, "send `If-Match` with the `ETag` that you read"));
         }
+        let key = self.key(&principal, &head.headers)?;
         let path = path.map_err(|error| Failure::new(Code::BadRequest, error.body_text()))?;
         let names: Vec<(&str, &str)> = path.iter().collect();
         let path = serde_urlencoded::to_string(names).map_err(|error| in_part("path", &error))?;
         let body = received(&head.headers, body, self.body_max, BODY_WITHIN).await;
         let body = body.map_err(|why| unreceived(why, self.body_max))?;
         let stream = if self.form == Form::Json { None } else { Some(edge.limits.stream(&principal)?) };
-        let asked = Asked {
-            principal: Arc::clone(&principal),
-            path,
-            query: query.unwrap_or_default(),
-            if_match,
-            headers: head.headers,
-            body,
-        };
+        let query = query.unwrap_or_default();
+        let parts = [path.as_bytes(), query.as_bytes(), &body];
+        let request = key.map(|key| keyed(&principal, key, self.name, parts));
+        let asked =
+            Asked { principal: &principal, path: &path, query: &query, if_match, headers: &head.headers, body: &body };
         let operations = edge.operations.clone();
-        let Written { content, version, cookie } = (self.act)(operations.clone(), asked).await?;
+        let act = (self.act)(operations.clone(), &asked)?;
+        let outcome = match request {
+            Some(request) => edge.acts.once(operations.clone(), request, self.secret, act).await?,
+            None => Outcome::New(act.await?),
+        };
+        let Written { content, version, cookie } = match outcome {
+            Outcome::New(written) => written,
+            Outcome::Repeated(answer) => return idempotency::repeated(answer, self.secret),
+        };
+        let etag = version.and_then(etag);
+        let reads = self.method == Method::Get;
+        if let Some(etag) = etag.as_ref().filter(|etag| reads && is_known(&head.headers, etag)) {
+            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag.clone())]).into_response());
+        }
         let ended = ended(operations, sent, principal, stream);
         let mut response = shown(content, self.form, ended);
         let headers = response.headers_mut();
-        if let Some(etag) = version.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()) {
+        if let Some(etag) = etag {
             headers.insert(header::ETAG, etag);
         }
         if let Some(line) = cookie.and_then(|change| identity::set_cookie(&change, client, installation)) {
             headers.insert(header::SET_COOKIE, line);
         }
         Ok(response)
+    }
+
+    /// Returns the key by which repeats of the request are known.
+    fn key<'h>(&self, principal: &Principal, headers: &'h HeaderMap) -> Result<Option<&'h str>, Failure> {
+        if self.idempotency == Need::Absent {
+            return Ok(None);
+        }
+        let key = idempotency::key(headers)?;
+        // Whoever runs the fleet writes requests by hand.
+        if key.is_none() && self.idempotency == Need::Required && principal.identity().proof != Proof::Local {
+            let detail = "send `Idempotency-Key`: a random value, the same with each repeat of the request";
+            return Err(Failure::new(Code::IdempotencyKeyNeeded, detail));
+        }
+        Ok(key)
     }
 
     /// Returns what the caller sent as proof, and the principal. Counts the request.
@@ -206,16 +236,6 @@ fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String
     Some(text.chars().take(most).collect())
 }
 
-/// Returns the version that a request names.
-fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Failure> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let digits = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"'));
-    let plain = |digits: &&str| digits.len() <= VERSION_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let version = digits.filter(plain).and_then(|digits| digits.parse().ok());
-    let unread = || Failure::new(Code::BadRequest, "If-Match: send one `ETag` as it was read, quotes included");
-    version.map(Some).ok_or_else(unread)
-}
-
 /// Ends when the principal of a stream may no longer go on, within a second of a change on any node.
 async fn ended(operations: Operations, sent: Sent, principal: Arc<Principal>, stream: Option<OpenStream>) {
     let _counted = stream;
@@ -227,13 +247,14 @@ async fn ended(operations: Operations, sent: Sent, principal: Arc<Principal>, st
     }
 }
 
-async fn acted<R: Route>(operations: Operations, asked: Asked) -> Result<Written, Failure> {
+/// Reads a request of a route; what comes back carries it out.
+fn act_of<R: Route>(operations: Operations, asked: &Asked<'_>) -> Result<Act, Failure> {
     let by = asked.principal.grant::<R::Permission>()?;
-    let path = serde_urlencoded::from_str(&asked.path).map_err(|error| in_part("path", &error))?;
-    let query = serde_urlencoded::from_str(&asked.query).map_err(|error| in_part("query", &error))?;
-    let body = read(&asked.headers, &asked.body, R::Body::NEED, R::EXAMPLE.body)?;
+    let path = serde_urlencoded::from_str(asked.path).map_err(|error| in_part("path", &error))?;
+    let query = serde_urlencoded::from_str(asked.query).map_err(|error| in_part("query", &error))?;
+    let body = read(asked.headers, asked.body, R::Body::NEED, R::EXAMPLE.body)?;
     let call = Call { path, query, body, if_match: asked.if_match };
-    R::act(&operations, by, call).await?.written()
+    Ok(Box::pin(async move { R::act(&operations, by, call).await?.written() }))
 }
 
 fn in_part(part: &str, error: &dyn std::error::Error) -> Failure {

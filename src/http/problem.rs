@@ -13,22 +13,35 @@ use crate::operate::failure::{Code, Failure};
 /// Seconds after which a client should ask again, where nothing else is known.
 const RETRY_AFTER_S: u64 = 1;
 
+/// The media type.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Returns the body of an answer.
+pub(super) fn body(failure: &Failure) -> String {
+    let status = status_of(failure);
+    let body = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "code": failure.code.as_str(),
+        "detail": failure.detail,
+    });
+    body.to_string()
+}
+
+fn status_of(failure: &Failure) -> StatusCode {
+    StatusCode::from_u16(failure.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "code": self.code.as_str(),
-            "detail": self.detail,
-        });
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let status = status_of(&self);
+        let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         let is_refusal = matches!(status.as_u16(), 401 | 403 | 429);
         if is_refusal {
             metrics::requests_refused_total { code: self.code.as_str() }.increment(1);
         }
-        let mut response = (status, kind, body.to_string()).into_response();
+        let mut response = (status, kind, body(&self)).into_response();
         if matches!(self.code, Code::TooLarge | Code::TooSlow) || is_refusal {
             // What is left of the body is not read, so the connection cannot be used again.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -76,11 +76,15 @@ codes! {
     NameTaken = "name_taken" 409: "Choose another name.";
     LastAdmin = "last_admin" 409: "Make another account an admin first.";
     Changed = "changed" 412: "Read it again, and send the `ETag` of the present version.";
+    IdempotencyUnderWay = "idempotency_under_way" 409: "Look at the present state: the request with this key has no answer, and is not carried out again.";
+    IdempotencySecret = "idempotency_secret" 409: "Use what was made, or send the request with a new `Idempotency-Key`: its secret was shown once.";
     OrderExpired = "order_expired" 409: "Give the order again when a node runs the bot or chat.";
     OrderUnknown = "order_unknown" 409: "Look at the present state: the order may have been carried out.";
     TooLarge = "too_large" 413: "Send a smaller body.";
     WrongType = "wrong_type" 415: "Send `content-type: application/json`.";
     Refused = "refused" 422: "Correct the manifest: the detail names the place.";
+    IdempotencyMismatch = "idempotency_mismatch" 422: "Send each request with an `Idempotency-Key` of its own.";
+    IdempotencyKeyNeeded = "idempotency_key_needed" 428: "Send `Idempotency-Key`: a random value, the same with each repeat of the request.";
     IfMatchNeeded = "if_match_needed" 428: "Send `If-Match` with the `ETag` that you read.";
     TooManyTries = "too_many_tries" 429: "Try again after the time that `Retry-After` tells.";
     TooManyRequests = "too_many_requests" 429: "Ask less often: try again after the time that `Retry-After` tells.";

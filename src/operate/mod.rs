@@ -12,6 +12,7 @@
 //! | `failure` | why something was not done, by what the caller does about it |
 //! | `context` | the circumstances of a request |
 //! | `audit` | entries of operations, and the reading of them |
+//! | `requests` | requests that carry an idempotency key |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
@@ -34,6 +35,7 @@ pub mod orders;
 mod people;
 pub mod permission;
 pub mod principal;
+pub mod requests;
 mod roster;
 pub mod sign_in;
 pub mod users;

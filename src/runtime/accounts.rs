@@ -9,29 +9,33 @@ use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::operators::Operators;
+use botfleet_actors::ports::requests::Requests;
 
 use super::fleet::RunningFleet;
 
-/// The accounts of those who operate the fleet, and the file of the key that seals their seeds.
+/// The accounts of those who operate the fleet, the file of the key that seals their seeds, and their keyed requests.
 pub(super) struct Accounts {
     pub(super) store: Arc<dyn Operators>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) requests: Arc<dyn Requests>,
 }
 
-/// Interval at which sessions and keys that are over are removed.
+/// Interval at which sessions, keys and keyed requests that are over are removed.
 const TIDIED_EVERY: Duration = Duration::from_mins(10);
 
 /// Time for which ended sessions and keys are kept, in milliseconds: longer than any of them lasts unused.
 const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Removes sessions and keys that are over, as long as the node runs.
-pub(super) async fn tidy(store: Arc<dyn Operators>, clock: Arc<dyn Clock>) {
+/// Removes sessions, keys and keyed requests that are over, as long as the node runs.
+pub(super) async fn tidy(store: Arc<dyn Operators>, requests: Arc<dyn Requests>, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(TIDIED_EVERY).await;
         let before = Timestamp::from_millis(clock.now().as_millis() - KEPT_MS);
         if let Err(error) = store.prune_operators(before, before, before).await {
             tracing::debug!(%error, "sessions that are over were not removed");
         }
+        // They are removed some at a time, so that nothing waits for long.
+        while requests.prune_requests(before).await.is_ok_and(|removed| removed > 0) {}
     }
 }
 
@@ -39,6 +43,11 @@ impl RunningFleet {
     /// Returns the accounts of those who operate the fleet.
     pub fn operators(&self) -> Arc<dyn Operators> {
         Arc::clone(&self.accounts.store)
+    }
+
+    /// Returns the requests that carry an idempotency key.
+    pub fn keyed_requests(&self) -> Arc<dyn Requests> {
+        Arc::clone(&self.accounts.requests)
     }
 
     /// Returns the file of the key that seals seeds of one-time codes, where one is set.

@@ -15,6 +15,7 @@ use botfleet_actors::ports::bus::Bus;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::operators::Operators;
+use botfleet_actors::ports::requests::Requests;
 use botfleet_actors::ports::store::{Store, Tenure};
 
 use super::clock::{MachineClock, TelegramDates, boot_time};
@@ -39,6 +40,7 @@ pub(super) struct Home {
     pub(super) store: Arc<dyn Store>,
     pub(super) operators: Arc<dyn Operators>,
     pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) requests: Arc<dyn Requests>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -76,6 +78,7 @@ impl Home {
         let store = Arc::new(SqliteStore::open(&config.store).await?);
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
+        let requests = Arc::clone(&store) as Arc<dyn Requests>;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
         let roster = store.apply_roster(plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
@@ -84,7 +87,7 @@ impl Home {
             place: Place::Alone(tenure.epoch),
             bus: Arc::new(LocalBus::default()),
         };
-        Ok(Self { store, operators, audit, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
     }
 
     async fn among(
@@ -115,7 +118,8 @@ impl Home {
         let seat = Seat { name, place: Place::Among { me, cluster: Arc::new(cluster) }, bus };
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
-        Ok(Self { store, operators, audit, clock, seat, roster, tenure })
+        let requests = Arc::clone(&store) as Arc<dyn Requests>;
+        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
     }
 }
 

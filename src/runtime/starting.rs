@@ -71,7 +71,7 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
-        let Home { store, operators, audit, clock, seat, roster, tenure } =
+        let Home { store, operators, audit, requests, clock, seat, roster, tenure } =
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
@@ -108,7 +108,7 @@ impl RunningFleet {
         let mut tasks = JoinSet::new();
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
         tasks.spawn(recorder::add_up());
-        tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&node.clock)));
+        tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&requests), Arc::clone(&node.clock)));
         tasks.spawn(Arc::clone(&audit).keep());
         let (alerts, teller) = Alerts::new(&node.name, Arc::clone(&node.clock), config.alerts.every, webhook, chat);
         let told = config.alerts.is_on();
@@ -135,7 +135,7 @@ impl RunningFleet {
             ended,
             health,
             tenure,
-            accounts: Accounts { store: operators, key_file: config.key_file() },
+            accounts: Accounts { store: operators, key_file: config.key_file(), requests },
             since,
             _tasks: tasks,
         };

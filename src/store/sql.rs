@@ -8,6 +8,7 @@
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `requests` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
 //! | `operator_orders` | orders of operators to the owner of a bot or chat |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
@@ -22,6 +23,7 @@ pub(super) mod orders;
 pub(super) mod outcomes;
 pub(super) mod people;
 pub(super) mod reads;
+pub(super) mod requests;
 pub(super) mod roster;
 pub(super) mod sealing;
 pub(super) mod tenure;
@@ -35,6 +37,7 @@ use async_trait::async_trait;
 use botfleet_actors::ports::archive::archive_methods;
 use botfleet_actors::ports::audit::audit_methods;
 use botfleet_actors::ports::operators::operators_methods;
+use botfleet_actors::ports::requests::requests_methods;
 use botfleet_actors::ports::store::store_methods;
 
 use self::text::Sql;
@@ -123,6 +126,9 @@ port! { $ operators_methods Operators for Engine by operators:
     keys = all operators::KEYS;
 }
 
+port! { $ requests_methods Requests for Engine by requests:
+}
+
 port! { $ audit_methods AuditLog for Engine by audit:
     seal = call sealing::seal;
     audit_head = call sealing::audit_head;
@@ -133,7 +139,8 @@ port! { $ audit_methods AuditLog for Engine by audit:
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    let rights = [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL];
+    let rights =
+        [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL, requests::ALL];
     let audit = [audit::ALL, sealing::ALL, verifying::ALL];
     texts.into_iter().chain(rights).chain(audit).flatten().copied().collect()
 }

@@ -150,6 +150,7 @@ tables! {
     operator_recovery: Bounded, goes(Never "ten rows an account, each used once"), forgotten(Never "hashes of codes");
     operator_session (OperatorSession): Bounded, goes(By "drop_sessions"), forgotten(Never "an operator's own session");
     operator_key (OperatorKey): Bounded, goes(By "drop_keys"), forgotten(Never "an operator's own key");
+    idempotency: Growing, goes(By "drop_requests"), forgotten(Never "answers to operators, gone after a day");
     first_admin: Bounded, goes(Never "one row, until there is an admin"), forgotten(Never "the hash of a link");
     lease: Bounded, goes(Never "one row a bot or chat"), forgotten(Never "names no person");
     node: Bounded, goes(Never "one row a name; on PostgreSQL a node that joins deletes dead ones"),

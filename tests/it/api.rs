@@ -223,6 +223,58 @@ async fn every_answer_tells_its_request_and_what_a_browser_may_do_with_it() {
     assert!(head.text().await.unwrap().is_empty());
 }
 
+/// Gathers the methods of each path, with an address.
+#[derive(Default)]
+struct Methods(BTreeMap<&'static str, (&'static str, BTreeSet<&'static str>)>);
+
+impl Visitor for Methods {
+    fn visit<R: Route>(&mut self) {
+        let (_, methods) = self.0.entry(R::PATH).or_insert((R::EXAMPLE.address, BTreeSet::new()));
+        methods.insert(R::METHOD.as_str());
+        if R::METHOD.as_str() == "GET" {
+            methods.insert("HEAD");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_path_tells_its_methods_and_refuses_others() {
+    let stage = FleetStage::start(1, 1, options()).await;
+    let mut paths = Methods::default();
+    each(&mut paths);
+    for (path, (address, methods)) in paths.0 {
+        let address = address.split_once('?').map_or(address, |(address, _)| address);
+        for method in ["OPTIONS", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
+            if methods.contains(method) && method != "HEAD" {
+                continue;
+            }
+            let answer = stage.request(Method::from_bytes(method.as_bytes()).unwrap(), address).send().await.unwrap();
+            let status = answer.status().as_u16();
+            if method == "HEAD" && methods.contains("HEAD") {
+                let kind = answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+                // A stream of events does not end.
+                if kind != "text/event-stream" {
+                    let got = stage.get(address).await;
+                    assert_eq!(
+                        (status, kind.as_str()),
+                        (got.status().as_u16(), got.headers()[CONTENT_TYPE].to_str().unwrap()),
+                        "{path}"
+                    );
+                }
+                assert!(answer.bytes().await.unwrap().is_empty(), "{path}");
+                continue;
+            }
+            let allowed: BTreeSet<&str> =
+                answer.headers()["allow"].to_str().unwrap().split(',').map(str::trim).collect();
+            assert_eq!(allowed, methods, "{method} {path}");
+            assert_eq!(status, if method == "OPTIONS" { 204 } else { 405 }, "{method} {path}");
+            if status == 405 && method != "HEAD" {
+                assert_eq!(answer.json::<Value>().await.unwrap()["code"], "wrong_method", "{method} {path}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_page_of_the_api_needs_no_script() {
     let stage = FleetStage::start(1, 1, options()).await;

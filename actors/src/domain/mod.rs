@@ -13,6 +13,7 @@
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
 //! | `people` | rights of people |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `idempotency` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `chain` | who did what, and the chain of blocks that proves it |
 //! | `silence`, `pause` | reasons why a bot cannot speak, and pauses that Telegram asked for |
 //! | `allowance` | budgets, and the blocks that nodes take from them |
@@ -30,6 +31,7 @@ pub mod curve;
 pub mod dead_letter;
 pub mod decision;
 pub mod hours;
+pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod incoming;

@@ -13,5 +13,6 @@ pub mod llm;
 pub mod metrics;
 pub mod operators;
 pub mod outcomes;
+pub mod requests;
 pub mod store;
 pub mod telegram;

@@ -5,6 +5,7 @@ use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetScope, BudgetUnit};
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::dead_letter::DeadLetterId;
 use botfleet_actors::domain::decision::{Standing, Verdict};
+use botfleet_actors::domain::idempotency::RequestState;
 use botfleet_actors::domain::ids::{
     AttemptId, BotId, ChatId, ConfigSeq, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId,
     TelegramUserId, ThreadId, TurnId,
@@ -65,10 +66,11 @@ ids! {
     TelegramChatId TelegramUserId ThreadId TurnId
 }
 
-counts!(u8 u32 usize);
+counts!(u8 u16 u32 usize);
 
 names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind Role TurnState Verdict
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState Role
+    TurnState Verdict
 }
 
 cells! {
