@@ -2,12 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use botfleet::api::account::{self, ListKeys};
 use botfleet::api::users;
 use botfleet::client::Client;
-use botfleet::operate::principal::Role;
+use botfleet::operate::context::Context;
+use botfleet::operate::principal::{Identity, Principal, Role};
+use botfleet::operate::requests::keyed;
+use botfleet::store::settings::StoreSettings;
+use botfleet::store::sqlite::SqliteStore;
+use botfleet_actors::domain::idempotency::Claim;
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::requests::Requests as _;
+use botfleet_actors::ports::store::Store as _;
 use futures::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret as _;
@@ -161,6 +170,35 @@ async fn i12_an_answer_with_a_secret_is_shown_once_and_not_kept() {
     assert_eq!((again.status, again.code.as_str()), (409, "idempotency_secret"));
     let sessions = ada.client().call(plain::<account::ListSessions>()).await.unwrap().sessions;
     assert_eq!(sessions.len(), 2, "the repeat opened none");
+}
+
+/// Stores the claim of a request, as a node does that dies before it can store the answer.
+#[expect(clippy::disallowed_methods, reason = "claims follow the wall clock")]
+async fn claim(stage: &FleetStage, key: &str, route: &str, body: &Value) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let at = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap());
+    let local = Principal::new(Arc::new(Identity::local()), Context { at, ..Context::default() });
+    let body = serde_json::to_vec(body).unwrap();
+    let request = keyed(&local, key, route, [b"", b"", &body]);
+    let settings = StoreSettings { path: stage.product.files().database(), ..StoreSettings::default() };
+    let store = SqliteStore::open(&settings).await.unwrap();
+    assert_eq!(store.claim_request(&request, Timestamp::default()).await, Ok(Claim::Won));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn i12_a_request_that_a_crash_broke_off_is_not_carried_out_again() {
+    let mut stage = FleetStage::small().await;
+    let bela = json!({ "name": "bela", "role": "viewer", "password": PASSWORD });
+    stage.product.stop(DEADLINE).await.unwrap();
+    claim(&stage, "make-bela", "add_user", &bela).await;
+    stage.product.restart().await.unwrap();
+    let again = answer(locally(&stage, "/api/v1/users", "make-bela", &bela)).await;
+    assert_eq!((again.status, again.code.as_str()), (409, "idempotency_under_way"));
+    assert!(again.body["detail"].as_str().unwrap().contains("look at the present state"), "{again:?}");
+    assert_eq!(stage.json("/api/v1/users").await["users"], json!([]));
+    let anew = answer(locally(&stage, "/api/v1/users", "make-bela-now", &bela)).await;
+    assert_eq!(anew.status, 200, "a new key is a new request: {anew:?}");
 }
 
 #[tokio::test]
