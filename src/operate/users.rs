@@ -21,6 +21,9 @@ use super::permission::{ChangeUsers, ReadUsers};
 /// RFC 5321, 4.5.3.1.3.
 const EMAIL_MAX: usize = 254;
 
+/// Names of principals that are no accounts.
+const RESERVED: [&str; 2] = ["local", "stranger"];
+
 /// The names of bots and chats, which a reach stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
@@ -272,7 +275,11 @@ pub(super) fn checked_name(name: &str) -> Result<String, Failure> {
             format!("name: give 1 to {NAME_MAX} of the letters a-z, digits, and . - _ @; no . at the beginning");
         return Err(Failure::new(Code::BadRequest, detail));
     }
-    Ok(name.to_ascii_lowercase())
+    let name = name.to_ascii_lowercase();
+    if RESERVED.contains(&name.as_str()) {
+        return Err(Failure::new(Code::BadRequest, format!("name: {name:?} stands for somebody else in the audit")));
+    }
+    Ok(name)
 }
 
 fn check_profile(profile: &Profile) -> Result<(), Failure> {
