@@ -68,6 +68,8 @@ impl Route for Stop {
         answer: r#"{"stopped":true}"#,
     };
     const UNLIMITED: bool = true;
+    /// A repeat changes nothing, and what is not limited must store nothing.
+    const IDEMPOTENCY: Need = Need::Absent;
     type Permission = permission::Stop;
     type Path = Nothing;
     type Query = Nothing;

@@ -168,7 +168,7 @@ route! {
         "What concerns accounts, keys and second factors asks for a proof that is ten minutes old at most.";
     takes OwnSession;
     body Proving;
-    problems WrongCredentials TooManyTries Conflict;
+    problems WrongCredentials CodeNeeded TooManyTries Conflict;
     example "/api/v1/session/confirm" with r#"{"password":"correct horse battery"}"# => r#"{"done":true}"#;
     answers Json<Done>: |operations, by, call| {
         operations.confirm(&by, call.body.password.map(|password| password.0), call.body.code).await?;

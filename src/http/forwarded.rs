@@ -31,7 +31,9 @@ pub(super) struct Hop {
 
 /// Returns whether any proxy, named or not, seems to have passed the request on.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    let others = ["x-real-ip", "x-forwarded-host", "via"];
     [header::FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO].iter().any(|name| headers.contains_key(name))
+        || others.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Reads `Forwarded`, the farthest hop first; `None` without the header.

@@ -12,6 +12,7 @@ use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{OwnAccount, OwnSession, Permission};
+use super::principal::Proof;
 use super::sign_in::sealed_for;
 use super::users::{of_user, settled};
 
@@ -43,6 +44,7 @@ impl Operations {
     /// # Errors
     /// `Conflict` for the local socket.
     pub async fn own_sessions(&self, by: &Granted<OwnSession>) -> Result<Vec<OperatorSession>, Failure> {
+        no_key(by)?;
         let own = self.own_account(by).await?;
         Ok(self.access.store.sessions(own.id).await?)
     }
@@ -52,6 +54,7 @@ impl Operations {
     /// # Errors
     /// `UnknownSession`; `Conflict` for the local socket.
     pub async fn end_own_session(&self, by: &Granted<OwnSession>, handle: &str) -> Result<(), Failure> {
+        no_key(by)?;
         let own = self.own_account(by).await?;
         self.end_session_of(by, &own, handle).await
     }
@@ -107,8 +110,9 @@ impl Operations {
         let hashes: Vec<String> = codes.iter().map(|code| code::recovery_hash(code)).collect();
         let id = own.id;
         let entry = self.entry(by, Act::EnrolSecondFactor, of_user(&own))?;
-        self.change(&Operator { seed: Some(sealed), ..own }, false, &entry).await?;
+        // Before the seed: were the node to die in between, older codes would not outlive their seed.
         self.access.store.set_recovery(id, &hashes).await?;
+        self.change(&Operator { seed: Some(sealed), ..own }, false, &entry).await?;
         Ok(codes)
     }
 
@@ -136,5 +140,13 @@ impl Operations {
         self.access.known.forget();
         let unknown = || Failure::new(Code::UnknownSession, format!("{} has no session {handle:?}", owner.name));
         ended.then_some(()).ok_or_else(unknown)
+    }
+}
+
+/// Checks that no API key asks: a key that leaked must not keep its owner out, nor see how the owner signs in.
+pub(super) fn no_key<P: Permission>(by: &Granted<P>) -> Result<(), Failure> {
+    match by.principal().identity().proof {
+        Proof::Key(_) => Err(Failure::new(Code::Forbidden, "no API key sees or ends sessions and keys: sign in")),
+        _ => Ok(()),
     }
 }

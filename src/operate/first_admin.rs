@@ -66,6 +66,9 @@ impl Operations {
         if !token::is_session(token.expose_secret()) {
             return Err(over());
         }
+        if self.access.store.has_admin().await? {
+            return Err(over());
+        }
         let name = checked_name(name)?;
         password::check_new(&password, &name)?;
         let hash = self.access.hasher.hash(context.network(), password).await?;

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::access::token;
+use super::account::no_key;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
@@ -56,6 +57,7 @@ impl Operations {
     /// # Errors
     /// `Conflict` for the local socket.
     pub async fn own_keys(&self, by: &Granted<OwnSession>) -> Result<Vec<OperatorKey>, Failure> {
+        no_key(by)?;
         let own = self.own_account(by).await?;
         Ok(self.access.store.keys(own.id).await?)
     }

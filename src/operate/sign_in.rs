@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind, PrincipalKind};
-use botfleet_actors::domain::operators::{Operator, OperatorId, OperatorSession, Role};
+use botfleet_actors::domain::operators::{NAME_MAX, Operator, OperatorId, OperatorSession, Role};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::metrics;
 use secrecy::{ExposeSecret, SecretString};
@@ -74,7 +74,11 @@ impl Operations {
         };
         let mut entry = self.entry(by, Act::SignIn, of_user(&owner))?;
         (entry.principal.kind, entry.principal.name) = (PrincipalKind::User, owner.name.clone());
-        self.access.store.open_session(&session, &entry).await?;
+        entry.principal.id = Some(owner.id.0.to_string());
+        if !self.access.store.open_session(&session, owner.version, &entry).await? {
+            // The password was changed, or the account disabled, while this sign-in was under way.
+            return Err(wrong());
+        }
         told("ok");
         let ends_at = Timestamp::from_millis(context.at.as_millis() + LASTS_MS);
         Ok(Opened { name: owner.name, role: owner.grants.role, token, ends_at })
@@ -98,7 +102,8 @@ impl Operations {
     /// Notes that the caller proved again to own the account, by password or by code.
     ///
     /// # Errors
-    /// `WrongCredentials`, `TooManyTries`; `Conflict` when the caller has no session.
+    /// `WrongCredentials`, `TooManyTries`; `CodeNeeded` where a second factor is enrolled; `Conflict` when the caller has no
+    /// session.
     pub async fn confirm(
         &self,
         by: &Granted<OwnSession>,
@@ -113,6 +118,9 @@ impl Operations {
         self.access.tries.check(network, &owner.name, Instant::now())?;
         let fits = match (password, code) {
             (_, Some(code)) if owner.seed.is_some() => self.code_fits(&owner, &code, context.at).await?,
+            _ if owner.seed.is_some() => {
+                return Err(Failure::new(Code::CodeNeeded, "send `code`: a second factor is enrolled"));
+            }
             (Some(password), _) => self.access.hasher.verify(network, password, owner.password.clone()).await?,
             _ => {
                 return Err(Failure::new(
@@ -133,7 +141,9 @@ impl Operations {
 
     /// Returns the account that credentials prove.
     async fn proven(&self, context: &Context, credentials: &Credentials) -> Result<Operator, Failure> {
-        let (name, network) = (credentials.name.to_lowercase(), context.network());
+        // A name that no account can have costs as much as others, and takes no room.
+        let name = if credentials.name.len() > NAME_MAX { String::new() } else { credentials.name.to_lowercase() };
+        let network = context.network();
         self.access.tries.check(network, &name, Instant::now())?;
         let failed = || self.access.tries.failed(network, &name, Instant::now());
         let owner = self.access.store.operator_named(&name).await?.filter(|owner| owner.disabled_at.is_none());

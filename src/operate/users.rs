@@ -150,13 +150,16 @@ impl Operations {
         if own && (change.grants.is_some() || change.disabled == Some(true)) {
             return Err(Failure::new(Code::Forbidden, "nobody changes their own permissions; ask another admin"));
         }
-        let ends_sessions = change.password.is_some() || change.reset_second_factor || change.disabled == Some(true);
+        let mut ends_sessions =
+            change.password.is_some() || change.reset_second_factor || change.disabled == Some(true);
         if let Some(profile) = change.profile {
             check_profile(&profile)?;
             user.profile = profile;
         }
         if let Some(wanted) = &change.grants {
             user.grants = self.grants(wanted)?;
+            // An admin without a second factor signs in on the machine only, and so does who becomes one.
+            ends_sessions |= user.grants.role == Role::Admin && user.seed.is_none();
         }
         if let Some(disabled) = change.disabled {
             let now = by.principal().context().at;

@@ -201,7 +201,7 @@ async fn a_change_is_seen_by_its_number(store: Arc<dyn Operators>) {
     store.change_operator(&ada, true, &entry()).await.unwrap();
     rises("a change").await;
     ada.version = 2;
-    store.open_session(&session("s", 7, 0), &entry()).await.unwrap();
+    store.open_session(&session("s", 7, 0), 2, &entry()).await.unwrap();
     rises("a session, which may end older ones").await;
     store.confirm_session("s", NOW).await.unwrap();
     rises("a confirmation").await;
@@ -254,7 +254,7 @@ async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
     }
     let (one, two) = (session("1", 8, 0), session("2", 8, 1));
     for open in [&one, &two] {
-        store.open_session(open, &entry()).await.unwrap();
+        store.open_session(open, 1, &entry()).await.unwrap();
     }
     assert_eq!(store.sessions(bela.id).await.unwrap(), [two.clone(), one.clone()]);
     assert_eq!(store.session("1").await.unwrap(), Some((one, bela.clone())));
@@ -267,7 +267,8 @@ async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
     assert_eq!(store.session("1").await.unwrap(), None);
     store.change_operator(&bela, true, &entry()).await.unwrap();
     assert_eq!(store.session("2").await.unwrap(), None);
-    store.open_session(&session("3", 8, 2), &entry()).await.unwrap();
+    assert!(!store.open_session(&session("3", 8, 2), 1, &entry()).await.unwrap(), "the account changed meanwhile");
+    assert!(store.open_session(&session("3", 8, 2), 2, &entry()).await.unwrap());
     store.add_key(&key("k", 8), &entry()).await.unwrap();
     store.remove_operator(bela.id, 2, &entry()).await.unwrap();
     assert_eq!((store.session("3").await.unwrap(), store.key("k").await.unwrap()), (None, None));
@@ -277,7 +278,7 @@ async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
 async fn a_new_session_ends_the_oldest_of_too_many(store: Arc<dyn Operators>) {
     store.add_operator(&operator(7, "ada", Role::Admin), &entry()).await.unwrap();
     for number in 0..=KEYS_MAX {
-        store.open_session(&session(&number.to_string(), 7, number as i64), &entry()).await.unwrap();
+        store.open_session(&session(&number.to_string(), 7, number as i64), 1, &entry()).await.unwrap();
     }
     assert_eq!(store.sessions(OperatorId(7)).await.unwrap().len(), KEYS_MAX);
     assert!(store.session("0").await.unwrap().is_none() && store.session("1").await.unwrap().is_some());
@@ -312,7 +313,7 @@ async fn keys_are_rotated_and_end(store: Arc<dyn Operators>) {
 async fn what_is_over_goes(store: Arc<dyn Operators>) {
     store.add_operator(&operator(7, "ada", Role::Admin), &entry()).await.unwrap();
     for (id, at) in [("old", 0), ("idle", 500), ("open", 500)] {
-        store.open_session(&session(id, 7, at), &entry()).await.unwrap();
+        store.open_session(&session(id, 7, at), 1, &entry()).await.unwrap();
     }
     let at = |ms: i64| Timestamp::from_millis(NOW.as_millis() + ms);
     store.see_session("open", at(900)).await.unwrap();

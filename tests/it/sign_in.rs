@@ -239,6 +239,8 @@ async fn a_second_factor_is_asked_for_and_each_code_counts_once() {
     let used = code(&seed, step() - 1);
     let codes = ada.call(take(used.clone())).await.unwrap().recovery_codes;
     assert_eq!(codes.len(), 10);
+    let by_password = session::Proving { password: Some(PASSWORD.into()), code: None };
+    assert_eq!(refused(&ada, with::<session::Confirm>(by_password)).await, "code_needed");
     assert_eq!(refused(&remote(&stage), proof("ada", PASSWORD, None)).await, "code_needed");
     assert_eq!(refused(&remote(&stage), proof("ada", PASSWORD, Some(used))).await, "wrong_credentials", "used");
     let (one, two) = tokio::join!(
@@ -268,6 +270,10 @@ async fn a_key_does_what_its_owner_allows_and_ends_at_once() {
     assert_eq!(key.call(plain::<session::Get>()).await.unwrap().name, "ada/backup");
     assert_eq!(refused(&key, plain::<style::Get>()).await, "done");
     assert_eq!(refused(&key, with::<AddKey>(key_body(Role::Viewer, &[]))).await, "forbidden", "no key makes keys");
+    assert_eq!(refused(&key, plain::<account::ListSessions>()).await, "forbidden", "nor ends its owner's sessions");
+    let secret = made.key.0.expose_secret().split('_').nth(2).unwrap().to_owned();
+    let disguised = remote(&stage).with_token(secret.into());
+    assert_eq!(refused(&disguised, plain::<style::Get>()).await, "unauthenticated", "a key's secret is no session");
     let elsewhere = ada.call(with::<AddKey>(key_body(Role::Viewer, &["203.0.113.0/24"]))).await.unwrap();
     assert_eq!(refused(&remote(&stage).with_token(elsewhere.key.0), plain::<style::Get>()).await, "unauthenticated");
 

@@ -79,8 +79,14 @@ port! {
         /// Stores the hashes of recovery codes in place of all older ones.
         async fn set_recovery(&self, operator: OperatorId, hashes: &[String]) -> Result<(), StoreError>;
 
-        /// Stores a new session; the account's oldest ones end when there are too many.
-        async fn open_session(&self, session: &OperatorSession, entry: &AuditEntry) -> Result<(), StoreError>;
+        /// Stores a new session of an account that still has this version and is not disabled; the account's oldest ones end
+        /// when there are too many. Returns false when the account changed meanwhile.
+        async fn open_session(
+            &self,
+            session: &OperatorSession,
+            version: i64,
+            entry: &AuditEntry,
+        ) -> Result<bool, StoreError>;
 
         /// Returns a session with its account.
         async fn session(&self, id: &str) -> Result<Option<(OperatorSession, Operator)>, StoreError>;

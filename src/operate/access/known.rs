@@ -50,6 +50,15 @@ pub enum Sent {
     Key(SecretString),
 }
 
+/// The place of a proof in the memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Slot {
+    /// The hash of a session's token.
+    Session(String),
+    /// The public part of a key, and the hash of its secret.
+    Key(String, String),
+}
+
 #[derive(Debug)]
 struct Remembered {
     identity: Arc<Identity>,
@@ -64,7 +73,8 @@ struct Remembered {
 struct Memory {
     number: i64,
     looked_at: Option<Instant>,
-    by_hash: HashMap<String, Arc<Remembered>>,
+    /// By the kind of the proof and its hash: a session is no key, whatever its hash.
+    by_proof: HashMap<Slot, Arc<Remembered>>,
 }
 
 /// Tells who stands behind a session or a key.
@@ -73,6 +83,8 @@ pub struct Known {
     clock: Arc<dyn Clock>,
     memory: Mutex<Memory>,
     look: tokio::sync::Mutex<()>,
+    /// Held while a proof that is not remembered is looked up.
+    lookups: tokio::sync::Mutex<()>,
     local: Arc<Identity>,
     stranger: Arc<Identity>,
 }
@@ -81,7 +93,15 @@ impl Known {
     /// Creates the memory, empty.
     pub fn new(store: Arc<dyn Operators>, clock: Arc<dyn Clock>) -> Self {
         let (local, stranger) = (Arc::new(Identity::local()), Arc::new(Identity::stranger()));
-        Self { store, clock, memory: Mutex::default(), look: tokio::sync::Mutex::default(), local, stranger }
+        Self {
+            store,
+            clock,
+            memory: Mutex::default(),
+            look: tokio::sync::Mutex::default(),
+            lookups: tokio::sync::Mutex::default(),
+            local,
+            stranger,
+        }
     }
 
     /// Returns the principal of a request. A request that is `active` keeps a session alive.
@@ -108,7 +128,7 @@ impl Known {
     /// Forgets everybody, after a change on this node.
     pub fn forget(&self) {
         let mut memory = self.memory();
-        memory.by_hash.clear();
+        memory.by_proof.clear();
         memory.looked_at = None;
     }
 
@@ -118,19 +138,22 @@ impl Known {
             return Err(unknown());
         }
         let hash = token::hash(token.expose_secret());
-        let mut found = self.remembered(&hash).await?;
+        let slot = Slot::Session(hash.clone());
+        let mut found = self.remembered(&slot).await?;
         // Another node may have seen the session since.
         if found.as_ref().is_some_and(|found| !found.is_awake(now)) {
-            self.memory().by_hash.remove(&hash);
+            self.memory().by_proof.remove(&slot);
             found = None;
         }
         let found = if let Some(found) = found {
             found
         } else {
+            // Whoever sends wrong proofs waits for others who do; the readers of the fleet stay free.
+            let _one = self.lookups.lock().await;
             let before = self.memory().number;
             let (session, owner) = self.store.session(&hash).await?.ok_or_else(unknown)?;
             let found = of_stored_session(session, &owner).ok_or_else(unknown)?;
-            self.remember(hash.clone(), found, before)
+            self.remember(slot, found, before)
         };
         if !found.is_awake(now) || found.is_over(now) {
             return Err(unknown());
@@ -150,13 +173,15 @@ impl Known {
     ) -> Result<Arc<Identity>, Failure> {
         let unknown = || Failure::new(Code::Unauthenticated, "the API key is not known here, or is over");
         let sent = token::read_key(key).ok_or_else(unknown)?;
-        let found = if let Some(found) = self.remembered(&sent.hash).await? {
+        let slot = Slot::Key(sent.id.clone(), sent.hash.clone());
+        let found = if let Some(found) = self.remembered(&slot).await? {
             found
         } else {
+            let _one = self.lookups.lock().await;
             let before = self.memory().number;
             let (stored, owner) = self.store.key(&sent.id).await?.ok_or_else(unknown)?;
             let found = of_stored_key(stored, &owner, &sent.hash, now).ok_or_else(unknown)?;
-            self.remember(sent.hash.clone(), found, before)
+            self.remember(slot, found, before)
         };
         let here = |networks: &[IpNet]| {
             networks.is_empty() || from.is_none_or(|from| networks.iter().any(|net| net.contains(&from.to_canonical())))
@@ -170,22 +195,24 @@ impl Known {
         Ok(Arc::clone(&found.identity))
     }
 
-    /// Returns what is remembered under a hash, once it is certain that nothing has changed since.
-    async fn remembered(&self, hash: &str) -> Result<Option<Arc<Remembered>>, Failure> {
+    /// Returns what is remembered of a proof, once it is certain that nothing has changed since.
+    async fn remembered(&self, slot: &Slot) -> Result<Option<Arc<Remembered>>, Failure> {
         if !self.is_believed() {
+            let arrived = Instant::now();
             let _one = self.look.lock().await;
-            if !self.is_believed() {
+            let looked_meanwhile = self.memory().looked_at.is_some_and(|at| at >= arrived);
+            if !looked_meanwhile && !self.is_believed() {
                 let began = Instant::now();
                 let number = self.store.operators_number().await?;
                 let mut memory = self.memory();
                 if memory.number != number {
-                    memory.by_hash.clear();
+                    memory.by_proof.clear();
                     memory.number = number;
                 }
                 memory.looked_at = Some(began);
             }
         }
-        Ok(self.memory().by_hash.get(hash).cloned())
+        Ok(self.memory().by_proof.get(slot).cloned())
     }
 
     fn is_believed(&self) -> bool {
@@ -193,14 +220,14 @@ impl Known {
     }
 
     /// Remembers what was read while the accounts had the number `before`.
-    fn remember(&self, hash: String, found: Remembered, before: i64) -> Arc<Remembered> {
+    fn remember(&self, slot: Slot, found: Remembered, before: i64) -> Arc<Remembered> {
         let found = Arc::new(found);
         let mut memory = self.memory();
-        if memory.by_hash.len() >= REMEMBERED_MAX {
-            memory.by_hash.clear();
+        if memory.by_proof.len() >= REMEMBERED_MAX {
+            memory.by_proof.clear();
         }
         if memory.number == before && memory.looked_at.is_some() {
-            memory.by_hash.insert(hash, Arc::clone(&found));
+            memory.by_proof.insert(slot, Arc::clone(&found));
         }
         found
     }

@@ -112,7 +112,8 @@ impl Hasher {
 
     fn place(&self, from: Option<IpNet>) -> Result<Waiting, Failure> {
         let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.len() >= WAITING_MAX || !queue.insert(from) {
+        // Who runs the fleet is not kept out by those who flood it.
+        if from.is_some() && (queue.len() >= WAITING_MAX || !queue.insert(from)) {
             return Err(Failure::new(
                 Code::TooManyTries,
                 "another sign-in from there is under way; try again in a moment",

@@ -60,6 +60,8 @@ WHERE id = $1 AND used_step < $2 AND $2 BETWEEN m.now - 1 AND m.now + 1";
     ADD_RECOVERY "add_recovery" = "\
 INSERT INTO operator_recovery (operator, hash) SELECT operator, hash FROM `rows 1 operator, hash text`";
 
+    AS_READ "operator_as_read" = "\
+SELECT count(*) FROM operator WHERE id = $1 AND version = $2 AND disabled_at IS NULL";
     OPEN "open_session" = "\
 INSERT INTO operator_session (`columns operator_session`) SELECT `columns operator_session` \
 FROM `rows 1 ..operator_session`";
@@ -273,13 +275,20 @@ pub(crate) async fn set_recovery<E: Engine>(db: &E, operator: OperatorId, hashes
 pub(crate) async fn open_session<E: Engine>(
     db: &E,
     session: &OperatorSession,
+    version: i64,
     entry: &AuditEntry,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let mut task = begin(db).await?;
+    let found: Option<i64> = task.fetch(&AS_READ, values![session.operator, version]).await?.pop();
+    if found != Some(1) {
+        task.give_up().await;
+        return Ok(false);
+    }
     task.execute(&OPEN, values![Rows::of(E::DATABASE, [Of(session)])]).await?;
     task.execute(&OLDEST, values![session.operator, KEYS_MAX]).await?;
     write_entry(&mut task, entry).await?;
-    task.commit().await
+    task.commit().await?;
+    Ok(true)
 }
 
 pub(crate) async fn session<E: Engine>(db: &E, id: &str) -> Result<Option<(OperatorSession, Operator)>, Fault> {
