@@ -41,7 +41,9 @@ pub(crate) struct FleetStage {
 
 /// Returns options of a quick program, in which every bot answers every person.
 pub(crate) fn options() -> ProductOptions {
-    ProductOptions { synchronous: Synchronous::Off, poll_timeout_s: 5, ..ProductOptions::default() }
+    // Answers are counted, and the simulated model now and then says the same twice.
+    let defaults = toml::toml! { novelty = { enabled = false } };
+    ProductOptions { synchronous: Synchronous::Off, poll_timeout_s: 5, defaults, ..ProductOptions::default() }
 }
 
 impl FleetStage {
@@ -113,7 +115,11 @@ impl FleetStage {
     pub(crate) async fn until_sent(&self, messages: usize) {
         let accepted = |event: &LedgerEvent| matches!(event, LedgerEvent::SendAccepted { .. });
         let ledger = self.simulation.world.ledger();
-        assert!(ledger.wait_for(messages, DEADLINE, accepted).await, "{messages} messages were not sent");
+        let sent = ledger.wait_for(messages, DEADLINE, accepted).await;
+        if !sent {
+            let outcomes = fetch_outcomes(self.product.api()).await;
+            panic!("{messages} messages were not sent: {outcomes:#?}\n{}", self.product.log_tail());
+        }
     }
 
     /// Waits until the model was asked so often.
