@@ -80,17 +80,20 @@ async fn i12_a_request_with_a_key_is_carried_out_once_over_a_restart_too() {
     let (stop, start) = ("/api/v1/control/stop", "/api/v1/control/start");
     let fleet = json!({ "scope": "fleet" });
     let stops = async |stage: &FleetStage| stage.json("/api/v1/fleet").await["stops"].clone();
-    let first = answer(locally(&stage, stop, "night-1", &fleet)).await;
+    let first = answer(locally(&stage, start, "night-1", &fleet)).await;
     assert_eq!((first.status, first.replayed), (200, false));
-    assert_eq!(answer(locally(&stage, start, "night-1", &fleet)).await.status, 200, "each route has its own keys");
+    for _ in 0..2 {
+        let stopped = answer(locally(&stage, stop, "night-1", &fleet)).await;
+        assert_eq!((stopped.status, stopped.replayed), (200, false), "a stop keeps nothing, and is repeated");
+    }
     for round in ["at once", "after a restart"] {
-        let again = answer(locally(&stage, stop, "night-1", &fleet)).await;
+        let again = answer(locally(&stage, start, "night-1", &fleet)).await;
         assert_eq!((again.status, &again.body, again.replayed), (200, &first.body, true), "{round}");
-        assert_eq!(stops(&stage).await, json!([]), "{round}: the repeat stopped nothing");
+        assert_eq!(stops(&stage).await, json!(["fleet"]), "{round}: the repeat started nothing");
         let bot = json!({ "scope": "bot", "name": "nobody" });
-        let other = answer(locally(&stage, stop, "night-1", &bot)).await;
+        let other = answer(locally(&stage, start, "night-1", &bot)).await;
         assert_eq!((other.status, other.code.as_str()), (422, "idempotency_mismatch"), "{round}");
-        let unknown = answer(locally(&stage, stop, "night-2", &bot)).await;
+        let unknown = answer(locally(&stage, start, "night-2", &bot)).await;
         assert_eq!((unknown.status, unknown.code.as_str()), (404, "unknown_name"), "{round}");
         assert_eq!(unknown.replayed, round != "at once", "a refusal of the act is kept too");
         stage.product.kill_9().await.unwrap();
@@ -98,12 +101,12 @@ async fn i12_a_request_with_a_key_is_carried_out_once_over_a_restart_too() {
         stage.until_polling().await;
     }
     for wrong in ["two words", &"k".repeat(129)] {
-        assert_eq!(answer(locally(&stage, stop, wrong, &fleet)).await.code, "bad_request", "{wrong}");
+        assert_eq!(answer(locally(&stage, start, wrong, &fleet)).await.code, "bad_request", "{wrong}");
     }
-    let malformed = answer(locally(&stage, stop, "night-3", &json!({ "scope": "galaxy" }))).await;
+    let malformed = answer(locally(&stage, start, "night-3", &json!({ "scope": "galaxy" }))).await;
     assert_eq!(malformed.code, "bad_request");
-    assert_eq!(answer(locally(&stage, stop, "night-3", &fleet)).await.code, "done", "what was not read takes no key");
-    assert_eq!(stops(&stage).await, json!(["fleet"]));
+    assert_eq!(answer(locally(&stage, start, "night-3", &fleet)).await.code, "done", "what was not read takes no key");
+    assert_eq!(stops(&stage).await, json!([]));
 }
 
 #[tokio::test]
