@@ -46,7 +46,7 @@ pub struct Written {
 pub enum Content {
     /// One JSON value.
     Json(Vec<u8>),
-    /// What was ordered is under way: the path of the order, and the order as JSON.
+    /// The order is under way: the path of the order, and the order as JSON.
     Accepted(String, Vec<u8>),
     /// Lines, in pieces.
     Lines(BoxStream<'static, Result<Vec<u8>, Failure>>),

@@ -1,4 +1,4 @@
-//! What the documents ask of types. Layer `api`.
+//! The traits that types fulfil to stand in the documents. Layer `api`.
 //!
 //! The documents are made with the feature `schema`, by the tests that tell when the committed ones are stale. The program
 //! itself is built without, so it holds none of what makes them.

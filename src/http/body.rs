@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, header};
 /// Why a body was not received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreceived {
-    /// It is longer than allowed.
+    /// The body is longer than allowed.
     TooLarge,
-    /// It did not arrive in time.
+    /// The body did not arrive in time.
     TooSlow,
     /// The client broke off.
     Broken,

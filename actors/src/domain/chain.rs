@@ -98,7 +98,7 @@ pub struct AuditQuery {
     pub limit: usize,
 }
 
-/// What became of a head that a check was asked for.
+/// The result for a head that a check was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -144,7 +144,7 @@ pub struct Verification {
     pub unchecked: u64,
     /// Entries that are in no block yet.
     pub waiting: u64,
-    /// What became of the head that was given.
+    /// The result for the head that was given.
     pub head_check: HeadCheck,
     /// The head now.
     pub head: String,

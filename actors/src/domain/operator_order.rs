@@ -215,7 +215,7 @@ pub struct OrderFailure {
 pub struct OrderStep {
     /// The order.
     pub order: OrderId,
-    /// Its target.
+    /// The target of the order.
     pub target: OrderTarget,
     /// Name of the node that owns the target.
     pub node: String,

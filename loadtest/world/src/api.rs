@@ -1,6 +1,6 @@
 //! Calls the API of a product's node through its local socket. Layer: world.
 //!
-//! Who runs a node is an admin at its local socket, without a secret.
+//! At the local socket of a node, the user who runs the node is an admin and sends no secret.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
