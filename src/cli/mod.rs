@@ -57,6 +57,8 @@ pub mod why;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 
 use crate::cli::operators::{account, keys, sessions, users};
 use crate::cli::output::{EXIT_USAGE, faults_text, tell};
@@ -154,33 +156,7 @@ Examples:
 
 /// Runs a command to its end, writes the reason of a failure to stderr, and returns the exit code.
 pub async fn execute(cli: Cli) -> ExitCode {
-    let ended = match &cli.command {
-        Command::Demo(args) => demo::execute(args).await,
-        Command::Run(args) => run::execute(args).await,
-        Command::Check(args) => check::execute(args).await,
-        Command::Cluster(command) => cluster::execute(command).await,
-        Command::Apply(args) => apply::execute(args).await,
-        Command::Migrate(args) => migrate::execute(args).await,
-        Command::Store(command) => store::execute(command).await,
-        Command::DeadLetters(args) => dead_letters::list(args).await,
-        Command::Redeliver(args) => dead_letters::redeliver(args).await,
-        Command::Order(command) => order::execute(command).await,
-        Command::People(command) => people::execute(command).await,
-        Command::Audit(command) => audit::execute(command).await,
-        Command::Eval(command) => eval::execute(command).await,
-        Command::Why(args) => why::execute(args).await,
-        Command::Replay(args) => replay::execute(args).await,
-        Command::Style(args) => style::execute(args).await,
-        Command::Login(args) => account::login(args).await,
-        Command::Logout(args) => account::logout(args).await,
-        Command::Whoami(args) => account::whoami(args).await,
-        Command::Password(args) => account::password(args).await,
-        Command::SecondFactor(command) => account::second_factor(command).await,
-        Command::User(command) => users::execute(command).await,
-        Command::Key(command) => keys::execute(command).await,
-        Command::Session(command) => sessions::execute(command).await,
-        Command::Health(args) => health::execute(args).await,
-    };
+    let ended = started(&cli.command).await;
     ended.unwrap_or_else(|error| {
         if let Some(faults) = error.downcast_ref::<Faults>() {
             tell(&faults_text(faults));
@@ -189,6 +165,37 @@ pub async fn execute(cli: Cli) -> ExitCode {
         tell(&format!("error: {error:#}\n"));
         ExitCode::FAILURE
     })
+}
+
+/// Starts a command. Each is a future of its own on the heap, so that none is compiled once more into the loop of `main`.
+fn started(command: &Command) -> LocalBoxFuture<'_, anyhow::Result<ExitCode>> {
+    match command {
+        Command::Demo(args) => demo::execute(args).boxed_local(),
+        Command::Run(args) => run::execute(args).boxed_local(),
+        Command::Check(args) => check::execute(args).boxed_local(),
+        Command::Cluster(command) => cluster::execute(command).boxed_local(),
+        Command::Apply(args) => apply::execute(args).boxed_local(),
+        Command::Migrate(args) => migrate::execute(args).boxed_local(),
+        Command::Store(command) => store::execute(command).boxed_local(),
+        Command::DeadLetters(args) => dead_letters::list(args).boxed_local(),
+        Command::Redeliver(args) => dead_letters::redeliver(args).boxed_local(),
+        Command::Order(command) => order::execute(command).boxed_local(),
+        Command::People(command) => people::execute(command).boxed_local(),
+        Command::Audit(command) => audit::execute(command).boxed_local(),
+        Command::Eval(command) => eval::execute(command).boxed_local(),
+        Command::Why(args) => why::execute(args).boxed_local(),
+        Command::Replay(args) => replay::execute(args).boxed_local(),
+        Command::Style(args) => style::execute(args).boxed_local(),
+        Command::Login(args) => account::login(args).boxed_local(),
+        Command::Logout(args) => account::logout(args).boxed_local(),
+        Command::Whoami(args) => account::whoami(args).boxed_local(),
+        Command::Password(args) => account::password(args).boxed_local(),
+        Command::SecondFactor(command) => account::second_factor(command).boxed_local(),
+        Command::User(command) => users::execute(command).boxed_local(),
+        Command::Key(command) => keys::execute(command).boxed_local(),
+        Command::Session(command) => sessions::execute(command).boxed_local(),
+        Command::Health(args) => health::execute(args).boxed_local(),
+    }
 }
 
 #[cfg(test)]

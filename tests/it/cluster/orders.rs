@@ -222,7 +222,7 @@ async fn letters(stage: &ClusterStage, database: &str, count: usize) -> Vec<i64>
     let telegram = TelegramFaults { seed: 1, rules: vec![rule] };
     stage.simulation.set_faults(&Scenario { telegram, ..Scenario::default() });
     let found = "SELECT min(id) FROM outbox WHERE state = 'unknown' GROUP BY text ORDER BY 1";
-    let until = Instant::now() + OVER_WITHIN + Duration::from_secs(count as u64);
+    let until = Instant::now() + OVER_WITHIN + Duration::from_secs(5 * count as u64);
     for round in 0.. {
         stage.say(&format!("hello number {round}"));
         tokio::time::sleep(Duration::from_millis(300)).await;
