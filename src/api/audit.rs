@@ -20,8 +20,8 @@ use crate::operate::permission;
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
-    /// Entries after this place.
-    #[cfg_attr(feature = "schema", param(pattern = "^[0-9]{1,18}[.][0-9]{1,18}$"))]
+    /// Entries after the last page: its `next`.
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,256}$"))]
     pub after: Option<String>,
     /// Entries of this principal alone: its id, or its name where it has none.
     pub principal: Option<String>,

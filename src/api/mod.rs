@@ -9,6 +9,7 @@
 //! | `answer` | answers: one JSON value, lines of them, or events |
 //! | `list` | the list of routes |
 //! | `address` | a route's address for given names and filters |
+//! | `deprecation` | parts of routes that will go |
 //! | `schema` | what the documents ask of types |
 //! | `object` | objects within a body |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
@@ -25,6 +26,7 @@ pub mod chats;
 pub mod cluster;
 pub mod control;
 pub mod dead_letters;
+pub mod deprecation;
 pub mod events;
 pub mod fleet;
 pub mod keys;

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
+use super::deprecation::Deprecation;
 use super::schema::{Described, Parameters};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
@@ -141,6 +142,8 @@ pub trait Route: Sized + Send + Sync + 'static {
     const BODY_MAX_BYTES: usize = BODY_MAX_BYTES;
     /// Set when nodes that only work for the fleet serve it too.
     const ON_WORKERS: bool = false;
+    /// The parts of it that will go.
+    const DEPRECATED: &'static [Deprecation] = &[];
     /// The permission that it takes.
     type Permission: Permission;
     /// The names in the path.
@@ -168,7 +171,7 @@ macro_rules! route {
         takes $permission:ty;
         $(path $names:ty;)? $(query $filters:ty;)? $(body $body:ty;)?
         $(problems $($problem:ident)+;)? $(if_match $if_match:literal;)?
-        $(idempotency $key:ident;)? $(secret_answer $secret:literal;)?
+        $(idempotency $key:ident;)? $(secret_answer $secret:literal;)? $(deprecated $deprecated:expr;)?
         example $address:literal $(with $example:literal)? => $shown:literal;
         answers $answer:ty: |$operations:ident, $by:ident, $call:ident| $act:block
     ) => {
@@ -186,6 +189,7 @@ macro_rules! route {
             $(const IF_MATCH: bool = $if_match;)?
             $(const IDEMPOTENCY: $crate::api::route::Need = $crate::api::route::Need::$key;)?
             $(const SECRET_ANSWER: bool = $secret;)?
+            $(const DEPRECATED: &'static [$crate::api::deprecation::Deprecation] = $deprecated;)?
             const EXAMPLE: $crate::api::route::Example = $crate::api::route::Example {
                 address: $address,
                 body: concat!($($example)?),

@@ -125,8 +125,10 @@ impl Service<Request<Incoming>> for Answering {
     type Future = TowerToHyperServiceFuture<Router, Request<Incoming>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let client = client_address::client(self.peer, request.headers(), &self.site.proxies);
-        request.extensions_mut().insert(client);
+        match client_address::client(self.peer, request.headers(), &self.site.proxies) {
+            Ok(client) => drop(request.extensions_mut().insert(client)),
+            Err(unclear) => drop(request.extensions_mut().insert(unclear)),
+        }
         // RFC 9112, 3.2.2 and RFC 9113, 8.3.1: what the target names goes before the header, which HTTP/2 mostly lacks.
         let named = request.uri().authority().and_then(|named| HeaderValue::from_str(named.as_str()).ok());
         if let Some(host) = named {

@@ -20,6 +20,7 @@ pub struct Edge {
 impl Edge {
     /// Creates the state.
     pub fn new(operations: Operations, metrics: PrometheusHandle, limits: RequestLimits) -> Self {
-        Self { operations, metrics, limits: Arc::new(Limits::new(limits)), acts: Arc::default() }
+        let limits = Arc::new(Limits::new(limits, operations.rates()));
+        Self { operations, metrics, limits, acts: Arc::default() }
     }
 }

@@ -18,13 +18,13 @@
 //! | `client_address`, `forwarded` | the sender of a request, behind proxies too |
 //! | `setup` | the page on which the first admin makes an account |
 //! | `identity` | the proof that a request carries, and the cookie that holds a session |
-//! | `limits` | limits of requests and streams |
-//! | `certificate` | the certificate of a port, read again when its files change |
+//! | `limits`, `counted` | limits of requests, and of streams and connections that are open at a time |
+//! | `certificate`, `expiry` | the certificate of a port, read again when its files change, and told of before it ends |
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
-//! The API has no sign-in yet. It therefore answers only to names of this machine and to those in `server.hosts`, and
-//! `guard` refuses requests that a web page could have made a browser send. Whoever gets through is an admin without a name.
+//! The API answers only to names of this machine and to those in `server.hosts`, and `guard` refuses requests that a web page could
+//! have made a browser send. Who asks is found out for each request; a port knows nobody who brings no proof.
 //! The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
 mod body;
@@ -33,8 +33,10 @@ pub mod client_address;
 pub mod closing;
 mod conditions;
 mod connection;
+mod counted;
 mod documents;
 pub mod edge;
+mod expiry;
 mod forwarded;
 mod guard;
 mod headers;

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, RawQuery, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -28,6 +28,7 @@ use super::idempotency::{self, Act, Outcome};
 use super::identity;
 use super::limits::OpenStream;
 use crate::api::answer::{Answer, Content, Form, NamedEvent, Written};
+use crate::api::deprecation::Deprecation;
 use crate::api::list::{Visitor, each};
 use crate::api::route::{Body as _, Call, Method, Need, Route};
 use crate::operate::access::known::Sent;
@@ -75,6 +76,7 @@ impl Visitor for Mount {
             unlimited: R::UNLIMITED,
             body_max: R::BODY_MAX_BYTES,
             form: <R::Answer as Answer>::FORM,
+            deprecation: Deprecation::of_route::<R>(),
             grant: |principal| principal.grant::<R::Permission>().map(drop),
             act: act_of::<R>,
         };
@@ -93,6 +95,7 @@ struct Mounted {
     unlimited: bool,
     body_max: usize,
     form: Form,
+    deprecation: Option<&'static Deprecation>,
     grant: fn(&Arc<Principal>) -> Result<(), Failure>,
     act: fn(Operations, &Asked<'_>) -> Result<Act, Failure>,
 }
@@ -117,7 +120,10 @@ impl Mounted {
             Method::Patch => MethodFilter::PATCH,
             Method::Delete => MethodFilter::DELETE,
         };
-        on(filter, move |State(edge), path, query, request| self.served(edge, path, query, request))
+        on(filter, move |State(edge), path, query, request| async move {
+            let answer = self.served(edge, path, query, request).await.into_response();
+            marked(answer, self.deprecation)
+        })
     }
 
     async fn served(
@@ -206,28 +212,39 @@ impl Mounted {
             at: edge.operations.now(),
         };
         let network = context.network();
-        let sent = identity::sent(client, &head.method, &head.headers, installation)
-            .inspect_err(|_| drop(edge.limits.stranger(network)))?;
-        if matches!(sent, Sent::Nothing) {
-            edge.limits.stranger(network)?;
+        let sent = identity::sent(client, &head.method, &head.headers, installation);
+        if !matches!(sent, Ok(Sent::Local | Sent::Session(_) | Sent::Key(_))) {
+            edge.limits.stranger(network).await?;
         }
+        let sent = sent?;
         // A stream is no sign that somebody is there.
         let active = self.form == Form::Json;
         let principal = match edge.operations.principal(&sent, context, active).await {
             Ok(principal) => principal,
             Err(failure) => {
-                edge.limits.stranger(network)?;
+                edge.limits.stranger(network).await?;
                 return Err(failure);
             }
         };
         if !self.unlimited {
-            edge.limits.principal(&principal)?;
+            edge.limits.principal(&principal).await?;
         }
         Ok((sent, Arc::new(principal)))
     }
 }
 
-fn no_client() -> Failure {
+/// Tells with the answer of a route that the route will go.
+fn marked(mut answer: Response, deprecation: Option<&Deprecation>) -> Response {
+    for (name, value) in deprecation.into_iter().flat_map(Deprecation::headers) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            answer.headers_mut().append(HeaderName::from_static(name), value);
+        }
+    }
+    answer
+}
+
+/// Returns the failure of a request whose connection left no word of its sender.
+pub(super) fn no_client() -> Failure {
     Failure::new(Code::Unreadable, "the connection is of no known kind")
 }
 
@@ -305,5 +322,22 @@ fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 
             let events = events.map(event).take_until(Box::pin(ended));
             Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT_EVERY)).into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::api::deprecation::tests::Old;
+
+    #[test]
+    fn an_answer_of_a_route_that_will_go_says_so_and_others_do_not() {
+        let refused = || Failure::new(Code::Forbidden, "no").into_response();
+        let answer = marked(refused(), Deprecation::of_route::<Old>());
+        assert_eq!(answer.headers()["deprecation"], "@1796083200");
+        assert!(answer.headers().contains_key("sunset") && answer.headers().contains_key(header::LINK));
+        assert!(!marked(refused(), None).headers().contains_key("deprecation"));
     }
 }

@@ -13,7 +13,7 @@ use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{OwnAccount, OwnSession, Permission};
 use super::principal::Proof;
-use super::sign_in::sealed_for;
+use super::sign_in::{sealed_for, too_many_codes};
 use super::users::{of_user, settled};
 
 /// The seed of a second factor that is not in use yet.
@@ -99,7 +99,7 @@ impl Operations {
         let seed = self.access.seal.open(&sealed_for(own.id), &sealed).map_err(other)?;
         let wrong = || Failure::new(Code::WrongCredentials, "the code does not fit; check the clock of your phone");
         if !self.access.store.try_code(own.id).await? {
-            return Err(Failure::new(Code::TooManyTries, "too many codes within a minute").after(60));
+            return Err(too_many_codes());
         }
         let now = by.principal().context().at.as_millis() / 1000;
         let step = code::step_of(&seed, sent, now).ok_or_else(wrong)?;

@@ -12,6 +12,7 @@
 //! | `failure` | why something was not done, by what the caller does about it |
 //! | `context` | the circumstances of a request |
 //! | `audit` | entries of operations, and the reading of them |
+//! | `cursor` | where the next page of a list begins |
 //! | `requests` | requests that carry an idempotency key |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
@@ -24,6 +25,7 @@ pub mod chats;
 mod cluster;
 pub mod context;
 pub mod control;
+mod cursor;
 mod dead_letters;
 pub mod failure;
 pub mod first_admin;

@@ -15,6 +15,7 @@ use botfleet_actors::ports::bus::Bus;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::operators::Operators;
+use botfleet_actors::ports::rates::Rates;
 use botfleet_actors::ports::requests::Requests;
 use botfleet_actors::ports::store::{Store, Tenure};
 
@@ -41,6 +42,7 @@ pub(super) struct Home {
     pub(super) operators: Arc<dyn Operators>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) requests: Arc<dyn Requests>,
+    pub(super) rates: Arc<dyn Rates>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -65,11 +67,13 @@ impl Home {
             Some(url) => {
                 let address = Address::new(url, connections.postgres_password.as_ref())?;
                 let store = Arc::new(PgStore::open(&config.store, &address).await?);
-                let bus: Arc<dyn Bus> = match &connections.redis {
-                    Some(url) => Arc::new(RedisBus::start(url, &config.redis.prefix)?),
-                    None => Arc::new(LocalBus::default()),
-                };
-                Self::among(config, store, bus, plan, launch, telegram).await
+                match &connections.redis {
+                    Some(url) => {
+                        let bus = Arc::new(RedisBus::start(url, &config.redis.prefix)?);
+                        Self::among(config, store, bus, plan, launch, telegram).await
+                    }
+                    None => Self::among(config, store, Arc::new(LocalBus::default()), plan, launch, telegram).await,
+                }
             }
         }
     }
@@ -82,18 +86,16 @@ impl Home {
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
         let roster = store.apply_roster(plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
-        let seat = Seat {
-            name: EMBEDDED_NODE.to_owned(),
-            place: Place::Alone(tenure.epoch),
-            bus: Arc::new(LocalBus::default()),
-        };
-        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
+        let bus = Arc::new(LocalBus::default());
+        let rates = Arc::clone(&bus) as Arc<dyn Rates>;
+        let seat = Seat { name: EMBEDDED_NODE.to_owned(), place: Place::Alone(tenure.epoch), bus };
+        Ok(Self { store, operators, audit, requests, rates, clock, seat, roster, tenure })
     }
 
     async fn among(
         config: &Config,
         store: Arc<PgStore>,
-        bus: Arc<dyn Bus>,
+        bus: Arc<impl Bus + Rates>,
         plan: &RosterPlan,
         launch: Option<i64>,
         telegram: TelegramDates,
@@ -115,11 +117,12 @@ impl Home {
         let roster = roster(store.as_ref(), plan, clock.as_ref()).await?;
         tracing::info!(node = %name, incarnation = %me, role = config.cluster.role.as_str(), "joined the cluster");
         let tenure = Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
+        let rates = Arc::clone(&bus) as Arc<dyn Rates>;
         let seat = Seat { name, place: Place::Among { me, cluster: Arc::new(cluster) }, bus };
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
-        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, rates, clock, seat, roster, tenure })
     }
 }
 

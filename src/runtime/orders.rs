@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use botfleet_actors::actors::fleet::child::Child;
+use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
 use botfleet_actors::domain::ids::{BotId, InboxId};
 use botfleet_actors::domain::operator_order::{
@@ -89,21 +90,26 @@ pub struct OrderView {
 }
 
 impl RunningFleet {
-    /// Gives an order, and waits a while for its end.
+    /// Gives an order, whose intent goes into the audit with it, and waits a while for its end.
     ///
     /// # Errors
     /// `Conflict` when too many orders wait for the target; the store's errors, after which the order may have been given.
     ///
     /// # Cancel safety
     /// A dropped call has given the order, or has not.
-    pub async fn order(&self, target: OrderTarget, task: OrderTask, by: &str) -> Result<OperatorOrder, OrderError> {
+    pub async fn order(
+        &self,
+        target: OrderTarget,
+        task: OrderTask,
+        act: AuditEntry,
+    ) -> Result<OperatorOrder, OrderError> {
         let id = OrderId(fastrand::i64(1..=i64::MAX));
-        let order = NewOrder { id, target, task, principal: by.to_owned(), lives: LIVES };
+        let order = NewOrder::new(id, target, task, LIVES, act);
         let Some(given) = self.node.store.give_order(&order).await? else {
             return Err(OrderError::Conflict(format!("{OPEN_ORDERS_MAX} orders wait for it already")));
         };
         tracing::warn!(
-            order.id = %id, order.target = %target, kind = given.kind, by, "control: an order was given"
+            order.id = %id, order.target = %target, kind = given.kind, by = given.principal, "control: an order was given"
         );
         self.node.tell([Hint::Order(target)]);
         Ok(self.until_over(given).await)
@@ -129,16 +135,21 @@ impl RunningFleet {
     ///
     /// # Errors
     /// The same as of [`RunningFleet::order`].
-    pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<OperatorOrder, OrderError> {
-        self.order(OrderTarget::Bot(bot), OrderTask::SetDelivery { mode }, by).await
+    pub async fn set_delivery(
+        &self,
+        bot: BotId,
+        mode: DeliveryMode,
+        act: AuditEntry,
+    ) -> Result<OperatorOrder, OrderError> {
+        self.order(OrderTarget::Bot(bot), OrderTask::SetDelivery { mode }, act).await
     }
 
     /// Ends the pauses that Telegram asked a bot for.
     ///
     /// # Errors
     /// The same as of [`RunningFleet::order`].
-    pub async fn lift_pauses(&self, bot: BotId, by: &str) -> Result<OperatorOrder, OrderError> {
-        self.order(OrderTarget::Bot(bot), OrderTask::LiftPauses {}, by).await
+    pub async fn lift_pauses(&self, bot: BotId, act: AuditEntry) -> Result<OperatorOrder, OrderError> {
+        self.order(OrderTarget::Bot(bot), OrderTask::LiftPauses {}, act).await
     }
 
     /// Lets a quarantined actor run again, by the name that the fleet's view shows. Each node has the providers of its own, so
@@ -146,7 +157,7 @@ impl RunningFleet {
     ///
     /// # Errors
     /// `NotQuarantined` when no actor has that name; `UnknownNode`.
-    pub async fn release(&self, actor: &str, node: Option<&str>, by: &str) -> Result<OperatorOrder, OrderError> {
+    pub async fn release(&self, actor: &str, node: Option<&str>, act: AuditEntry) -> Result<OperatorOrder, OrderError> {
         let (target, provider) = match Child::named(actor, &self.node.directory) {
             Some(Child::Bot(bot)) => (OrderTarget::Bot(bot), None),
             Some(Child::Chat(chat)) => (OrderTarget::Chat(chat), None),
@@ -155,7 +166,7 @@ impl RunningFleet {
             }
             _ => return Err(OrderError::NotQuarantined(actor.to_owned())),
         };
-        self.order(target, OrderTask::Release { provider }, by).await
+        self.order(target, OrderTask::Release { provider }, act).await
     }
 
     fn node_named(&self, name: Option<&str>) -> Result<Incarnation, OrderError> {
@@ -176,7 +187,7 @@ impl RunningFleet {
         &self,
         letter: DeadLetterId,
         confirm_duplicate: bool,
-        by: &str,
+        act: AuditEntry,
     ) -> Result<OperatorOrder, OrderError> {
         let unknown = || OrderError::Unknown(letter.to_string());
         let target = match letter {
@@ -196,7 +207,7 @@ impl RunningFleet {
             }
         };
         let task = OrderTask::Redeliver { letter: letter.to_string(), confirm_duplicate };
-        self.order(target, task, by).await
+        self.order(target, task, act).await
     }
 
     /// Returns an order.

@@ -71,7 +71,7 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
-        let Home { store, operators, audit, requests, clock, seat, roster, tenure } =
+        let Home { store, operators, audit, requests, rates, clock, seat, roster, tenure } =
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
@@ -135,7 +135,7 @@ impl RunningFleet {
             ended,
             health,
             tenure,
-            accounts: Accounts { store: operators, key_file: config.key_file(), requests },
+            accounts: Accounts { store: operators, key_file: config.key_file(), requests, rates },
             since,
             _tasks: tasks,
         };

@@ -188,7 +188,9 @@ async fn two_sealers_at_once_make_one_chain() {
     for place in Place::both().await {
         let one = place.open().await;
         let other = match &place {
-            Place::Sqlite(_) => Ledger { log: one.log.clone(), store: one.store.clone() },
+            Place::Sqlite(_) => {
+                Ledger { log: one.log.clone(), store: one.store.clone(), operators: one.operators.clone() }
+            }
             Place::Postgres(_) => place.open().await,
         };
         for round in 0..10 {

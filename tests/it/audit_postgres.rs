@@ -87,7 +87,7 @@ async fn the_role_that_runs_the_fleet_cannot_change_the_audit() {
     assert!(Schema::connect(&address(&url)).await.unwrap().audit_is_guarded().await.unwrap());
 
     let store = Arc::new(PgStore::open(&StoreSettings::default(), &address(&url)).await.unwrap());
-    let ledger = Ledger { log: store.clone(), store };
+    let ledger = Ledger { log: store.clone(), operators: store.clone(), store };
     // What is a year old goes: these are of the year 2001, the others of the year 2100.
     let (old, young) = (Timestamp::from_secs(1_000_000_000), Timestamp::from_secs(4_102_444_800));
     let of = |at, entry: AuditEntry| AuditEntry { at, ..entry };

@@ -107,7 +107,7 @@ async fn letters_and_actors_that_are_not_there_are_problems() {
         assert_ne!(answer.status(), StatusCode::OK, "{id}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
     }
-    assert_eq!(stage.get("/api/v1/dead-letters?after=nonsense").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(stage.get("/api/v1/dead-letters?after=nonsense").await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(stage.get("/api/v1/dead-letters?page=1").await.status(), StatusCode::BAD_REQUEST);
     for actor in ["bot fleet_1_bot", "nobody"] {
         let answer = stage.post("/api/v1/control/release", &json!({ "actor": actor })).await;

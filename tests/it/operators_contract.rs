@@ -15,8 +15,9 @@ use botfleet_actors::domain::operators::{
     Grants, KEYS_MAX, Operator, OperatorId, OperatorKey, OperatorSession, Profile, Reach, Role,
 };
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::ports::operators::{CODES_A_MINUTE, Change, Operators};
+use botfleet_actors::ports::operators::{CODES_A_MINUTE, CODES_AN_HOUR, Change, Operators};
 
+use super::audit_stage::Place;
 use super::postgres::{database, store};
 
 fn entry() -> AuditEntry {
@@ -245,6 +246,30 @@ async fn a_code_is_used_once(store: Arc<dyn Operators>) {
     assert!(first.unwrap() ^ second.unwrap());
     store.set_recovery(ada.id, &["c".to_owned()]).await.unwrap();
     assert!(!store.use_recovery(ada.id, "b").await.unwrap() && store.use_recovery(ada.id, "c").await.unwrap());
+}
+
+/// Whoever knows the password must not try codes for ever, five a minute.
+#[tokio::test]
+async fn i12_an_account_has_so_many_tries_of_codes_an_hour_and_right_ones_are_not_counted() {
+    for place in Place::both().await {
+        let store = place.open().await.operators;
+        let ada = operator(7, "ada", Role::Admin);
+        store.add_operator(&ada, &entry()).await.unwrap();
+        // The first code of this minute, and of this hour.
+        let try_anew = async || {
+            place.as_owner("UPDATE operator SET try_minute = 0").await;
+            store.try_code(ada.id).await.unwrap()
+        };
+        assert!(try_anew().await && store.use_code(ada.id, present_step()).await.unwrap());
+        let mut tries = 0;
+        while try_anew().await {
+            tries += 1;
+            assert!(tries <= 2 * CODES_AN_HOUR, "tries have no end");
+        }
+        assert!(tries >= CODES_AN_HOUR, "{tries}");
+        place.as_owner("UPDATE operator SET try_hour = try_hour - 1").await;
+        assert!(try_anew().await, "another hour");
+    }
 }
 
 async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::audit::{ActResult, AuditEntry, AuditId};
 use super::ids::{BotId, ChatId, Epoch};
 use super::names::{kinds, names};
 use super::ownership::{Incarnation, LeaseKey};
@@ -29,6 +30,20 @@ pub const OPEN_ORDERS_MAX: u32 = 100;
 pub struct OrderId(pub i64);
 
 impl OrderId {
+    /// Returns the id of the audit's entry that tells of the order's intent.
+    pub fn intent(self) -> AuditId {
+        self.entry(1)
+    }
+
+    /// Returns the id of the entry that tells of its outcome.
+    pub fn outcome(self) -> AuditId {
+        self.entry(2)
+    }
+
+    fn entry(self, number: u128) -> AuditId {
+        AuditId(u128::from(self.0.unsigned_abs()) << 64 | number)
+    }
+
     /// Reads the digits back.
     pub fn parse(digits: &str) -> Option<Self> {
         let plain = digits.len() == 16 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
@@ -101,6 +116,16 @@ names! {
 }
 
 impl OrderState {
+    /// Returns the result that the audit tells of an order in this state; `None` while it is open.
+    pub fn result(self) -> Option<ActResult> {
+        match self {
+            Self::Waiting | Self::Begun => None,
+            Self::Done => Some(ActResult::Done),
+            Self::Failed | Self::Expired => Some(ActResult::Failed),
+            Self::Unknown => Some(ActResult::Unknown),
+        }
+    }
+
     /// Returns whether nothing changes the order any more.
     pub fn is_over(self) -> bool {
         !matches!(self, Self::Waiting | Self::Begun)
@@ -147,7 +172,7 @@ impl OrderTask {
     }
 }
 
-/// An order to be stored.
+/// An order to be stored, with the entry of the audit that tells of its intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOrder {
     /// Id.
@@ -156,10 +181,28 @@ pub struct NewOrder {
     pub target: OrderTarget,
     /// The effect.
     pub task: OrderTask,
-    /// Name of whoever gives it.
-    pub principal: String,
     /// Time within which it must be begun.
     pub lives: Duration,
+    /// The intent: whoever gives the order, and from where.
+    intent: Box<AuditEntry>,
+}
+
+impl NewOrder {
+    /// Makes an order of an act's entry, which becomes that of the intent.
+    pub fn new(id: OrderId, target: OrderTarget, task: OrderTask, lives: Duration, act: AuditEntry) -> Self {
+        let intent = Box::new(AuditEntry { id: id.intent(), ..act.as_intent() });
+        Self { id, target, task, lives, intent }
+    }
+
+    /// Returns the entry of the intent. It is stored with the order, or neither is.
+    pub fn intent(&self) -> &AuditEntry {
+        &self.intent
+    }
+
+    /// Returns the name of whoever gives the order.
+    pub fn principal(&self) -> &str {
+        self.intent.principal.key()
+    }
 }
 
 /// A stored order.
@@ -198,6 +241,18 @@ impl OperatorOrder {
     pub fn failure(&self) -> Option<OrderFailure> {
         serde_json::from_value(self.result.clone()?).ok()
     }
+}
+
+/// Returns the entry of the audit that tells how an order ended; `None` while it is open.
+pub fn outcome_of(
+    order: OrderId,
+    intent: &AuditEntry,
+    state: OrderState,
+    node: Option<&str>,
+    at: Timestamp,
+) -> Option<AuditEntry> {
+    let outcome = intent.outcome(order.outcome(), at, state.result()?);
+    Some(outcome.with_after(json!({ "order": order.to_string(), "state": state, "node": node })))
 }
 
 /// Why an order failed.
@@ -251,6 +306,13 @@ mod tests {
         for digits in ["", "1", "0000000000000000", "ffffffffffffffff", "000000000000000A", "+00000000000000f"] {
             assert_eq!(OrderId::parse(digits), None, "{digits}");
         }
+    }
+
+    #[test]
+    fn entries_of_an_order_are_its_own() {
+        let (one, other) = (OrderId(1), OrderId(i64::MAX));
+        assert_eq!(one.intent().to_string(), format!("{one}{:016x}", 1));
+        assert_eq!(other.outcome().to_string(), format!("{other}{:016x}", 2));
     }
 
     #[test]

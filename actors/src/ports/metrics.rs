@@ -277,8 +277,11 @@ metrics! {
         counter sign_ins_total { result }
         /// Refused requests, by code: without a principal, without the permission, out of reach, too many.
         counter requests_refused_total { code }
-        /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP.
+        /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP, addresses that
+        /// held too many.
         counter http_connections_refused_total { reason }
+        /// Days until the certificate of the API's port, or one of its chain, ends; negative afterwards.
+        gauge tls_certificate_left_days {}
         /// Entries of the audit that this node sealed.
         counter audit_entries_sealed_total {}
         /// Alerts by webhook or chat.

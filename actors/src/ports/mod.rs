@@ -13,6 +13,7 @@ pub mod llm;
 pub mod metrics;
 pub mod operators;
 pub mod outcomes;
+pub mod rates;
 pub mod requests;
 pub mod store;
 pub mod telegram;

@@ -17,6 +17,10 @@ pub use crate::domain::{
 /// Most tries of a one-time code within a minute, for an account.
 pub const CODES_A_MINUTE: i64 = 5;
 
+/// Most of them within an hour, but for those of right codes. Three codes of a million are right at a time, so whoever knows the
+/// password needs more than a year for an even chance.
+pub const CODES_AN_HOUR: i64 = 20;
+
 /// The result of a change of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -66,11 +70,12 @@ port! {
         /// Stores the hash of a one-time link for the first admin, in place of an older one, while there is no admin.
         async fn offer_first_admin(&self, claim: &str, until: Timestamp) -> Result<Change, StoreError>;
 
-        /// Takes one of the tries of a code that an account has in this minute; returns whether there was one.
+        /// Takes one of the tries of a one-time code that an account has in this minute and in this hour, on the database's clock;
+        /// returns whether there was one.
         async fn try_code(&self, operator: OperatorId) -> Result<bool, StoreError>;
 
         /// Uses up the time step of a code, once; returns false when this or a later step was used, or the step is not within
-        /// one of the present one by the database's clock.
+        /// one of the present one by the database's clock. The account has this try back.
         async fn use_code(&self, operator: OperatorId, step: i64) -> Result<bool, StoreError>;
 
         /// Uses up a recovery code by its hash; returns whether it was there.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::domain::audit::{
+    self, AuditEntry, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, Phase, PrincipalKind,
+};
 use crate::domain::commit::operations::{Advance, Claim, Finish, Ingest, Operation, Settle, TurnEnding};
-
 use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::decision::{Cause, Decision, OpenTurn, Standing, Verdict};
 use crate::domain::hours::Hours;
@@ -16,6 +18,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind, Entity, EntityKind, Media};
+use crate::domain::operator_order::{NewOrder, OrderId, OrderTarget, OrderTask};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
     BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
@@ -306,6 +309,22 @@ pub fn claim(turn: &Turn, epoch: Epoch) -> Operation {
 /// The end of a turn.
 pub fn finish(turn: &Turn, epoch: Epoch, ending: TurnEnding) -> Operation {
     Operation::Finish(Finish { bot: turn.bot, epoch, turn: turn.id, ending, usage: Some(usage()) })
+}
+
+/// An order that a user gave.
+pub fn order(id: i64, target: OrderTarget, task: OrderTask, lives: Duration) -> NewOrder {
+    let act = AuditEntry {
+        id: AuditId(0),
+        at: at(0),
+        act: audit::Act::Release,
+        phase: Phase::Act,
+        principal: AuditPrincipal { kind: PrincipalKind::User, id: Some("7".to_owned()), name: "ayse".to_owned() },
+        object: AuditObject::new(ObjectKind::Actor, "bot 1"),
+        before: None,
+        after: None,
+        origin: Origin::default(),
+    };
+    NewOrder::new(OrderId(id), target, task, lives, act)
 }
 
 /// The usage of a completion.

@@ -6,7 +6,7 @@
 use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::operators::{KEYS_MAX, OPERATORS_MAX, Operator, OperatorId, OperatorKey, OperatorSession};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::ports::operators::{CODES_A_MINUTE, Change};
+use botfleet_actors::ports::operators::{CODES_A_MINUTE, CODES_AN_HOUR, Change};
 
 use super::audit::write as write_entry;
 use super::text::statements;
@@ -48,11 +48,12 @@ ON CONFLICT (id) DO UPDATE SET claim = excluded.claim, until = excluded.until";
     NO_OFFER "no_offer" = "DELETE FROM first_admin";
 
     TRY_CODE "try_code" = "\
-UPDATE operator SET tries = CASE WHEN try_minute = m.now THEN tries + 1 ELSE 1 END, try_minute = m.now \
+UPDATE operator SET tries = CASE WHEN try_minute = m.now THEN tries + 1 ELSE 1 END, try_minute = m.now, \
+hour_tries = CASE WHEN try_hour = m.now / 60 THEN hour_tries + 1 ELSE 1 END, try_hour = m.now / 60 \
 FROM (SELECT CAST(`unixepoch()|floor(extract(epoch FROM clock_timestamp()))` AS bigint) / 60 AS now) m \
-WHERE id = $1 AND (try_minute <> m.now OR tries < $2)";
+WHERE id = $1 AND (try_minute <> m.now OR tries < $2) AND (try_hour <> m.now / 60 OR hour_tries < $3)";
     USE_CODE "use_code" = "\
-UPDATE operator SET used_step = $2, tries = 0 \
+UPDATE operator SET used_step = $2, tries = 0, hour_tries = CASE WHEN hour_tries > 0 THEN hour_tries - 1 ELSE 0 END \
 FROM (SELECT CAST(`unixepoch()|floor(extract(epoch FROM clock_timestamp()))` AS bigint) / 30 AS now) m \
 WHERE id = $1 AND used_step < $2 AND $2 BETWEEN m.now - 1 AND m.now + 1";
     USE_RECOVERY "use_recovery" = "DELETE FROM operator_recovery WHERE operator = $1 AND hash = $2";
@@ -253,7 +254,7 @@ pub(crate) async fn offer_first_admin<E: Engine>(db: &E, claim: &str, until: Tim
 }
 
 pub(crate) async fn try_code<E: Engine>(db: &E, operator: OperatorId) -> Result<bool, Fault> {
-    Ok(db.once(&TRY_CODE, values![operator, CODES_A_MINUTE]).await? > 0)
+    Ok(db.once(&TRY_CODE, values![operator, CODES_A_MINUTE, CODES_AN_HOUR]).await? > 0)
 }
 
 pub(crate) async fn use_code<E: Engine>(db: &E, operator: OperatorId, step: i64) -> Result<bool, Fault> {

@@ -112,7 +112,7 @@ impl OutboxHead {
 }
 
 /// The part of an operator's order that the judge needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderHead {
     /// The part of the fleet that carries it out.
     pub target: OrderTarget,
@@ -122,6 +122,10 @@ pub struct OrderHead {
     pub epoch: Option<Epoch>,
     /// Set when its time is over, on the database's clock.
     pub late: bool,
+    /// The present instant, on the database's clock.
+    pub now: Timestamp,
+    /// The intent in the audit, while it has no outcome.
+    pub intent: Option<Box<AuditEntry>>,
 }
 
 /// Rows that a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
