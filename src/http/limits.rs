@@ -7,12 +7,13 @@
 //! # Source
 //! asked.md, limits by default; the generic cell rate algorithm.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use botfleet_actors::ports::rates::{Counted as FleetCount, Rate, Rates};
 use governor::clock::{Clock, DefaultClock};
@@ -47,6 +48,8 @@ pub(super) struct Limits {
     keys: Limit<String>,
     rates: Arc<dyn Rates>,
     asked: AtomicU32,
+    /// Networks that asked too often without a principal, until when.
+    refused: Mutex<HashMap<IpNet, Instant>>,
     streams: Counted<String>,
 }
 
@@ -62,6 +65,7 @@ impl Limits {
             keys: Limit::new("key", limits.key),
             rates,
             asked: AtomicU32::new(0),
+            refused: Mutex::default(),
             streams: Counted::default(),
         }
     }
@@ -72,10 +76,30 @@ impl Limits {
     /// `TooManyRequests`, with the time to wait.
     pub(super) async fn stranger(&self, network: Option<IpNet>) -> Result<(), Failure> {
         self.tidy();
-        match network {
-            Some(network) => self.strangers.count(network, self.rates.as_ref()).await,
-            None => Ok(()),
+        let Some(network) = network else { return Ok(()) };
+        let counted = self.strangers.count(network, self.rates.as_ref()).await;
+        if let Err(failure) = &counted {
+            let wait = Duration::from_secs(failure.retry_after_s.unwrap_or(1));
+            self.refused().insert(network, Instant::now() + wait);
         }
+        counted
+    }
+
+    /// Refuses a network that asked too often without a principal just now. Counts nothing, so that it may stand in front of what a
+    /// proof costs: the store is not asked for proofs of a network that sent too many wrong ones.
+    ///
+    /// # Errors
+    /// `TooManyRequests`, with the time to wait.
+    pub(super) fn is_open_to(&self, network: Option<IpNet>) -> Result<(), Failure> {
+        let until = network.and_then(|network| self.refused().get(&network).copied());
+        match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(wait) if !wait.is_zero() => Err(too_many(wait)),
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<IpNet, Instant>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a request of a principal.
@@ -118,6 +142,8 @@ impl Limits {
             self.strangers.own.retain_recent();
             self.users.own.retain_recent();
             self.keys.own.retain_recent();
+            let now = Instant::now();
+            self.refused().retain(|_, until| *until > now);
         }
     }
 }
@@ -196,6 +222,8 @@ mod tests {
         let refused = limits.stranger(net("192.0.2.1/32")).await.unwrap_err();
         assert_eq!((refused.code, refused.retry_after_s.is_some()), (Code::TooManyRequests, true));
         assert!(limits.stranger(net("192.0.2.2/32")).await.is_ok() && limits.stranger(None).await.is_ok());
+        assert_eq!(limits.is_open_to(net("192.0.2.1/32")).unwrap_err().code, Code::TooManyRequests);
+        assert!(limits.is_open_to(net("192.0.2.2/32")).is_ok() && limits.is_open_to(None).is_ok());
     }
 
     #[tokio::test]

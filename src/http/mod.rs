@@ -18,6 +18,7 @@
 //! | `client_address`, `forwarded` | the sender of a request, behind proxies too |
 //! | `setup` | the page on which the first admin makes an account |
 //! | `identity` | the proof that a request carries, and the cookie that holds a session |
+//! | `refusals` | who was refused, told in the log now and then |
 //! | `limits`, `counted` | limits of requests, and of streams and connections that are open at a time |
 //! | `certificate`, `expiry` | the certificate of a port, read again when its files change, and told of before it ends |
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
@@ -49,6 +50,7 @@ mod measured;
 mod mount;
 pub mod port;
 mod problem;
+mod refusals;
 pub mod server;
 mod setup;
 pub mod socket;

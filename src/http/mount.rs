@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -16,7 +16,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use botfleet_actors::domain::ownership::NodeRole;
-use futures::StreamExt;
+use futures::stream::{BoxStream, unfold};
+use futures::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 
 use super::body::{Unreceived, received};
@@ -27,6 +28,7 @@ use super::headers::REQUEST_ID;
 use super::idempotency::{self, Act, Outcome};
 use super::identity;
 use super::limits::OpenStream;
+use super::refusals::Sender;
 use crate::api::answer::{Answer, Content, Form, NamedEvent, Written};
 use crate::api::deprecation::Deprecation;
 use crate::api::list::{Visitor, each};
@@ -46,6 +48,9 @@ const AGENT_MAX: usize = 200;
 
 /// Interval at which the principal of a stream is looked at again.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
+
+/// Time for which a stream goes on while the store does not tell whether its principal still may.
+const UNCERTAIN_FOR: Duration = Duration::from_secs(30);
 
 /// Interval of the empty comments that keep proxies from closing a quiet stream.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -120,9 +125,12 @@ impl Mounted {
             Method::Patch => MethodFilter::PATCH,
             Method::Delete => MethodFilter::DELETE,
         };
-        on(filter, move |State(edge), path, query, request| async move {
-            let answer = self.served(edge, path, query, request).await.into_response();
-            marked(answer, self.deprecation)
+        on(filter, move |State(edge): State<Edge>, path, query, request: Request| async move {
+            let refusals = Arc::clone(&edge.refusals);
+            let from = Sender::of(&request);
+            let answer = self.served(edge, path, query, request).await;
+            let answer = answer.inspect_err(|failure| refusals.tell(failure.code, self.name, &from));
+            marked(answer.into_response(), self.deprecation)
         })
     }
 
@@ -217,6 +225,9 @@ impl Mounted {
             edge.limits.stranger(network).await?;
         }
         let sent = sent?;
+        if !edge.operations.remembers(&sent) {
+            edge.limits.is_open_to(network)?;
+        }
         // A stream is no sign that somebody is there.
         let active = self.form == Form::Json;
         let principal = match edge.operations.principal(&sent, context, active).await {
@@ -256,12 +267,30 @@ fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String
 /// Ends when the principal of a stream may no longer go on, within a second of a change on any node.
 async fn ended(operations: Operations, sent: Sent, principal: Arc<Principal>, stream: Option<OpenStream>) {
     let _counted = stream;
+    let mut certain_at = Instant::now();
     loop {
         tokio::time::sleep(LOOKED_AT_EVERY).await;
-        if !operations.is_still(&sent, &principal).await {
-            return;
+        match operations.is_still(&sent, &principal).await {
+            Ok(true) => certain_at = Instant::now(),
+            Err(_) if certain_at.elapsed() < UNCERTAIN_FOR => {}
+            Ok(false) | Err(_) => return,
         }
     }
+}
+
+/// Breaks lines off with an error when their reader may no longer go on: what ends well would pass for the whole.
+fn broken_off<T>(
+    lines: BoxStream<'static, Result<T, Failure>>,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> impl Stream<Item = Result<T, Failure>> {
+    unfold(Some((lines, Box::pin(ended))), |open| async move {
+        let (mut lines, mut ended) = open?;
+        tokio::select! {
+            biased;
+            () = &mut ended => Some((Err(Failure::new(Code::Unauthenticated, "the session is over")), None)),
+            line = lines.next() => line.map(|line| (line, Some((lines, ended)))),
+        }
+    })
 }
 
 /// Reads a request of a route; what comes back carries it out.
@@ -316,7 +345,7 @@ fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 
         Content::Accepted(location, order) => {
             (StatusCode::ACCEPTED, kind, [(header::LOCATION, location)], order).into_response()
         }
-        Content::Lines(lines) => (kind, Body::from_stream(lines.take_until(Box::pin(ended)))).into_response(),
+        Content::Lines(lines) => (kind, Body::from_stream(broken_off(lines, ended))).into_response(),
         Content::Events(events) => {
             let event = |event: NamedEvent| Ok::<_, Infallible>(Event::default().event(event.name).data(event.data));
             let events = events.map(event).take_until(Box::pin(ended));

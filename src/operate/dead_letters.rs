@@ -2,6 +2,7 @@
 
 use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::dead_letter::DeadLetterId;
+use botfleet_actors::domain::operator_order::OrderTarget;
 use serde_json::json;
 
 use super::cursor::Listing;
@@ -56,11 +57,21 @@ impl Operations {
         id: &str,
         confirm_duplicate: bool,
     ) -> Result<Ordered, Failure> {
-        by.everything()?;
         let letter = letter(id)?;
+        let target = self.fleet.target_of_letter(letter).await;
+        if target.is_err() {
+            // Whoever reaches a part of the fleet alone does not learn which letters exist.
+            by.everything()?;
+        }
+        let target = target?;
+        match target {
+            OrderTarget::Bot(bot) => drop(by.bot(bot)?),
+            OrderTarget::Chat(chat) => drop(by.chat(chat)?),
+            OrderTarget::Node(_) => by.everything()?,
+        }
         let entry = self.entry(by, Act::Redeliver, AuditObject::new(ObjectKind::DeadLetter, id))?;
         let entry = entry.with_after(json!({ "confirm_duplicate": confirm_duplicate }));
-        self.ordered(&self.fleet.redeliver(letter, confirm_duplicate, entry).await?)
+        self.ordered(&self.fleet.redeliver(target, letter, confirm_duplicate, entry).await?)
     }
 }
 

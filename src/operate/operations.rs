@@ -40,8 +40,16 @@ impl Operations {
     }
 
     /// Returns whether a principal may still go on with what was granted.
-    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> bool {
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not tell.
+    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> Result<bool, Failure> {
         self.access.known.is_still(sent, principal).await
+    }
+
+    /// Returns whether whoever sent that was looked up before.
+    pub fn remembers(&self, sent: &Sent) -> bool {
+        self.access.known.remembers(sent)
     }
 
     /// Returns the name of this installation, by which its cookies differ from others'.

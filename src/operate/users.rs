@@ -22,7 +22,7 @@ use super::permission::{ChangeUsers, ReadUsers};
 const EMAIL_MAX: usize = 254;
 
 /// Names of principals that are no accounts.
-const RESERVED: [&str; 2] = ["local", "stranger"];
+const RESERVED: [&str; 3] = ["local", "stranger", "botfleet"];
 
 /// The names of bots and chats, which a reach stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -179,18 +179,13 @@ impl RunningFleet {
         found.map(|node| node.incarnation).ok_or_else(|| OrderError::UnknownNode(name.to_owned()))
     }
 
-    /// Gives a dead letter another try.
+    /// Returns the bot or the chat that a dead letter belongs to.
     ///
     /// # Errors
     /// `Unknown` when no such letter is stored; `Conflict` when an update has no chat.
-    pub async fn redeliver(
-        &self,
-        letter: DeadLetterId,
-        confirm_duplicate: bool,
-        act: AuditEntry,
-    ) -> Result<OperatorOrder, OrderError> {
+    pub async fn target_of_letter(&self, letter: DeadLetterId) -> Result<OrderTarget, OrderError> {
         let unknown = || OrderError::Unknown(letter.to_string());
-        let target = match letter {
+        Ok(match letter {
             DeadLetterId::Update(InboxId(id)) => {
                 let before = DeadLetterId::Update(InboxId(id - 1));
                 let found = self.node.store.dead_letters(Some(before), 4).await?;
@@ -205,7 +200,20 @@ impl RunningFleet {
             DeadLetterId::Message(outbox) => {
                 OrderTarget::Bot(self.node.store.message(outbox).await?.ok_or_else(unknown)?.bot)
             }
-        };
+        })
+    }
+
+    /// Gives a dead letter of that bot or chat another try.
+    ///
+    /// # Errors
+    /// Those of an order.
+    pub async fn redeliver(
+        &self,
+        target: OrderTarget,
+        letter: DeadLetterId,
+        confirm_duplicate: bool,
+        act: AuditEntry,
+    ) -> Result<OperatorOrder, OrderError> {
         let task = OrderTask::Redeliver { letter: letter.to_string(), confirm_duplicate };
         self.order(target, task, act).await
     }

@@ -29,9 +29,11 @@ INSERT INTO setting (key, value, config_seq) VALUES ('installation', $1, 1) ON C
     ALL_OPERATORS "operators" = "SELECT `columns operator` FROM operator ORDER BY name";
     NAMED "operator_named" = "SELECT `columns operator` FROM operator WHERE name = $1";
     HAS_ADMIN "has_admin" = "\
-SELECT count(*) FROM (SELECT 1 FROM operator WHERE role = 'admin' AND disabled_at IS NULL LIMIT 1) found";
+SELECT count(*) FROM (SELECT 1 FROM operator WHERE role = 'admin' AND disabled_at IS NULL \
+AND reach = '\"everything\"' AND password IS NOT NULL LIMIT 1) found";
     OTHER_ADMINS "other_admins" = "\
-SELECT count(*) FROM operator WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1";
+SELECT count(*) FROM operator WHERE role = 'admin' AND disabled_at IS NULL \
+AND reach = '\"everything\"' AND password IS NOT NULL AND id <> $1";
     COUNT "operators_count" = "SELECT count(*) FROM operator";
     ADD "add_operator" = "\
 INSERT INTO operator (`columns operator`) SELECT `columns operator` FROM `rows 1 ..operator` WHERE true \
