@@ -358,6 +358,8 @@ fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use futures::stream;
+
     use super::*;
     use crate::api::deprecation::tests::Old;
 
@@ -368,5 +370,16 @@ mod tests {
         assert_eq!(answer.headers()["deprecation"], "@1796083200");
         assert!(answer.headers().contains_key("sunset") && answer.headers().contains_key(header::LINK));
         assert!(!marked(refused(), None).headers().contains_key("deprecation"));
+    }
+
+    #[tokio::test]
+    async fn lines_whose_reader_may_not_go_on_break_off_with_an_error() {
+        let lines = || stream::iter([Ok(1), Ok(2)]).boxed();
+        let whole: Vec<_> = broken_off(lines(), std::future::pending()).map(|line| line.is_ok()).collect().await;
+        assert_eq!(whole, [true, true]);
+        let open = lines().chain(stream::pending()).boxed();
+        let ended = tokio::time::sleep(Duration::from_millis(20));
+        let cut: Vec<_> = broken_off(open, ended).map(|line| line.is_ok()).collect().await;
+        assert_eq!(cut, [true, true, false]);
     }
 }

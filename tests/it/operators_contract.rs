@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use botfleet::store::sqlite::SqliteStore;
 use botfleet_actors::domain::audit::{
     Act, AuditEntry, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, Phase, PrincipalKind,
 };
+use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::operators::{
     Grants, KEYS_MAX, Operator, OperatorId, OperatorKey, OperatorSession, Profile, Reach, Role,
 };
@@ -159,6 +161,15 @@ async fn the_last_admin_stays(store: Arc<dyn Operators>) {
     both.sort_by_key(|change| *change == Change::LastAdmin);
     assert_eq!(both, [Change::Done, Change::LastAdmin]);
     let left = store.operators().await.unwrap().into_iter().find(Operator::is_working_admin).unwrap();
+    assert_eq!(store.remove_operator(left.id, left.version, &entry()).await, Ok(Change::LastAdmin));
+    // Who has a part of the fleet, or cannot sign in, is no admin to fall back on.
+    let part = Reach::Within { bots: BTreeSet::from([BotId(1)]), chats: BTreeSet::new() };
+    let of_a_part = Grants { reach: part, ..grants(Role::Admin) };
+    let partial = Operator { grants: of_a_part, ..operator(9, "cem", Role::Admin) };
+    let mute = Operator { password: None, ..operator(10, "deniz", Role::Admin) };
+    for other in [&partial, &mute] {
+        store.add_operator(other, &entry()).await.unwrap();
+    }
     assert_eq!(store.remove_operator(left.id, left.version, &entry()).await, Ok(Change::LastAdmin));
     let disabled = Operator { disabled_at: Some(NOW), ..left };
     assert_eq!(store.change_operator(&disabled, false, &entry()).await, Ok(Change::LastAdmin));

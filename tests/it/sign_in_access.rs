@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use botfleet::api::control::{Scope, Start};
 use botfleet::api::route::{Call, Nothing};
 use botfleet::api::users::{self, UserNamed, UserPatch, Within};
-use botfleet::api::{account, session, style};
+use botfleet::api::{account, dead_letters, session, style};
 use botfleet::operate::access::known::Sent;
 use botfleet::operate::context::Context;
 use botfleet::operate::operations::Operations;
@@ -95,6 +95,9 @@ async fn who_has_one_chat_steers_that_one() {
     assert_eq!(refused(&ada, chat(1)).await, "out_of_reach");
     assert_eq!(refused(&ada, with::<Start>(Scope::Fleet {})).await, "out_of_reach");
     assert_eq!(refused(&ada, plain::<style::Get>()).await, "out_of_reach", "no count sums over what is hidden");
+    let letter = dead_letters::LetterOf { id: "turn-1".to_owned() };
+    let again = Call::<dead_letters::Redeliver>::new(letter, Nothing {}, dead_letters::Redelivery::default());
+    assert_eq!(refused(&ada, again).await, "out_of_reach", "it does not tell which letters exist");
 }
 
 #[tokio::test]
@@ -140,4 +143,27 @@ async fn a_flood_of_strangers_is_refused_and_who_runs_the_fleet_stops_it_meanwhi
         "probes are not counted"
     );
     assert_eq!(refused(&local(&stage), plain::<style::Get>()).await, "done");
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_proofs_is_refused_and_who_is_known_goes_on_from_the_same_address() {
+    let settings = toml::toml! {
+        [server.limits]
+        strangers = 4
+    };
+    let stage = FleetStage::start(1, 1, ProductOptions { settings, ..options() }).await;
+    add(&stage, "ada", Role::Viewer).await;
+    let ada = sign_in(&stage, "ada").await;
+    assert_eq!(refused(&ada, plain::<session::Get>()).await, "done");
+    let wrong = async |at: usize| {
+        let guess = remote(&stage).with_token(format!("{at:064x}").into());
+        refused(&guess, plain::<style::Get>()).await
+    };
+    let mut told = Vec::new();
+    for at in 0..8 {
+        told.push(wrong(at).await);
+    }
+    assert_eq!(told.last().unwrap(), "too_many_requests", "{told:?}");
+    assert_eq!(told[0], "unauthenticated", "{told:?}");
+    assert_eq!(refused(&ada, plain::<session::Get>()).await, "done");
 }
