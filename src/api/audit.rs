@@ -23,7 +23,7 @@ pub struct Page {
     /// Entries after the last page: its `next`.
     #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,256}$"))]
     pub after: Option<String>,
-    /// Entries of this principal alone: its id, or its name where it has none.
+    /// Entries of this principal alone, by its name.
     pub principal: Option<String>,
     /// Entries of this act alone, as `stop`.
     #[cfg_attr(feature = "schema", param(value_type = botfleet_actors::domain::audit::Act))]

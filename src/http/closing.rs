@@ -209,19 +209,31 @@ mod tests {
     use std::num::NonZeroU32;
 
     use axum::routing::get;
+    use botfleet_actors::domain::time::Timestamp;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpSocket, TcpStream};
 
     use super::connection::HEAD_WITHIN;
     use super::*;
-    use crate::runtime::clock::{MachineClock, TelegramDates};
+
+    /// A clock that nobody looks at.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+
+        fn boot_time(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
 
     async fn started(connections_max: usize, transport: Transport) -> (std::net::SocketAddr, Server) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "well"));
-        let clock = Arc::new(MachineClock::start(TelegramDates::default()));
-        (address, Server::start(Listener::Port(listener, transport), router, connections_max, clock))
+        (address, Server::start(Listener::Port(listener, transport), router, connections_max, Arc::new(Still)))
     }
 
     async fn answer(stream: &mut TcpStream) -> String {

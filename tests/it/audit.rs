@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
+use botfleet_actors::domain::audit::{Act, AuditEntry, AuditObject, AuditPrincipal, ObjectKind, PrincipalKind};
 use botfleet_actors::domain::chain::{AuditHead, AuditKey, AuditPlace, AuditQuery, HeadCheck};
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::ports::store::StoreError;
@@ -44,6 +44,24 @@ async fn entries_are_listed_as_they_were_sealed_and_the_chain_verifies() {
         assert_eq!(ledger.seal(9).await, 1);
         let found = ledger.log.verify_audit(Some(&KEY), Some(&ledger.head().await)).await.unwrap();
         assert_eq!((found.bad, found.blocks, found.head_check), (None, 4, HeadCheck::Found));
+    }
+}
+
+/// Entries are found by the name of whoever acted; users and keys have an id as well.
+#[tokio::test]
+async fn entries_of_users_and_of_keys_verify_like_those_of_the_machine_itself() {
+    for place in Place::both().await {
+        let ledger = place.open().await;
+        for (id, kind) in [(1, PrincipalKind::User), (2, PrincipalKind::Key)] {
+            let principal = AuditPrincipal { kind, id: Some("7".to_owned()), name: "ayse".to_owned() };
+            ledger.log.record(&AuditEntry { principal, ..entry(id, Act::Stop, fleet()) }).await.unwrap();
+        }
+        assert_eq!(ledger.seal(5).await, 2);
+        assert_eq!(ledger.verify().await.bad, None);
+        let query = AuditQuery { principal: Some("ayse".to_owned()), limit: 9, ..AuditQuery::default() };
+        assert_eq!(ledger.log.audit_entries(&query).await.unwrap().len(), 2);
+        place.as_owner("UPDATE audit_entry SET principal = NULL WHERE id LIKE '%1'").await;
+        assert_eq!(ledger.verify().await.bad.unwrap().number, 1, "one that nobody finds is not what it was");
     }
 }
 
