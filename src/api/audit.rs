@@ -23,7 +23,7 @@ pub struct Page {
     /// Entries after this place.
     #[cfg_attr(feature = "schema", param(pattern = "^[0-9]{1,18}[.][0-9]{1,18}$"))]
     pub after: Option<String>,
-    /// Entries of this principal alone: its id, or its name where it has none.
+    /// Entries of this principal alone, by name: an account, as `ada`, a key of it, as `ada/backup`, or `local`.
     pub principal: Option<String>,
     /// Entries of this act alone, as `stop`.
     #[cfg_attr(feature = "schema", param(value_type = botfleet_actors::domain::audit::Act))]

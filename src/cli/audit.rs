@@ -36,7 +36,7 @@ pub struct ListArgs {
     /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
-    /// Entries of this principal alone: its id, or its name where it has none.
+    /// Entries of this principal alone, by name: an account, as ada, a key of it, as ada/backup, or local.
     #[arg(long)]
     pub principal: Option<String>,
     /// Entries of this act alone, as `stop`.

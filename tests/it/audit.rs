@@ -3,13 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind, PrincipalKind};
 use botfleet_actors::domain::chain::{AuditHead, AuditKey, AuditPlace, AuditQuery, HeadCheck};
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::ports::store::StoreError;
 use botfleet_actors::testkit::rows::at;
 
-use super::audit_stage::{KEY, Ledger, Place, entry, fleet};
+use super::audit_stage::{KEY, Ledger, Place, entry, entry_of, fleet};
 
 #[tokio::test]
 async fn entries_are_listed_as_they_were_sealed_and_the_chain_verifies() {
@@ -44,6 +44,28 @@ async fn entries_are_listed_as_they_were_sealed_and_the_chain_verifies() {
         assert_eq!(ledger.seal(9).await, 1);
         let found = ledger.log.verify_audit(Some(&KEY), Some(&ledger.head().await)).await.unwrap();
         assert_eq!((found.bad, found.blocks, found.head_check), (None, 4, HeadCheck::Found));
+    }
+}
+
+#[tokio::test]
+async fn i12_entries_of_accounts_and_keys_verify_fold_and_are_found_by_name() {
+    for place in Place::both().await {
+        let ledger = place.open().await;
+        ledger.log.record(&entry_of(1, PrincipalKind::User, "4711", "ada")).await.unwrap();
+        ledger.log.record(&entry_of(2, PrincipalKind::Key, "0123456789abcdef", "ada/backup")).await.unwrap();
+        ledger.seal(1).await;
+        let found = ledger.verify().await;
+        assert_eq!((found.bad, found.entries), (None, 2));
+        for (name, ids) in [("ada", vec![1]), ("ada/backup", vec![2]), ("4711", vec![]), ("0123456789abcdef", vec![])] {
+            let query = AuditQuery { principal: Some(name.to_owned()), limit: 9, ..AuditQuery::default() };
+            let found = ledger.log.audit_entries(&query).await.unwrap();
+            assert_eq!(found.into_iter().map(|sealed| sealed.id.0).collect::<Vec<u128>>(), ids, "{name}");
+        }
+        place.keep().await;
+        place.as_owner("UPDATE audit_entry SET principal = '4711' WHERE place = 1").await;
+        assert_eq!(ledger.verify().await.bad.map(|bad| bad.number), Some(1), "the column says what the entry says");
+        place.undo().await;
+        assert_eq!(ledger.log.fold_audit(at(900), at(900), Some(&KEY)).await.unwrap(), 2);
     }
 }
 

@@ -86,7 +86,7 @@ pub struct AuditQuery {
     pub after: AuditPlace,
     /// Entries up to this block.
     pub until: Option<i64>,
-    /// Entries of this principal alone, by id, or by name where there is no id.
+    /// Entries of this principal alone, by name.
     pub principal: Option<String>,
     /// Entries of this act alone.
     pub act: Option<String>,
