@@ -25,8 +25,10 @@ const PAGE: usize = 100;
 /// The entries that are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct EntriesAsked {
-    /// Entries after this place, as a page shows it.
+    /// Entries that follow this place in the order asked for, as a page shows it.
     pub after: Option<String>,
+    /// Set to begin with the newest.
+    pub newest_first: bool,
     /// Entries of this principal alone.
     pub principal: Option<String>,
     /// Entries of this act alone.
@@ -39,7 +41,7 @@ pub struct EntriesAsked {
     pub limit: Option<usize>,
 }
 
-/// A page of entries, in the order of the blocks.
+/// A page of entries, in the order asked for.
 #[derive(Clone, Debug)]
 pub struct AuditPage {
     /// The entries.
@@ -70,9 +72,8 @@ impl Operations {
             return Err(Failure::new(Code::BadRequest, format!("{act:?} is no act; acts are {acts}")));
         }
         let limit = page_of(asked.limit, PAGE, AUDIT_ENTRIES_MAX)?;
-        let EntriesAsked { principal, act, object, since, .. } = asked;
-        let after = after.unwrap_or_default();
-        let query = AuditQuery { after, until: None, principal, act, object, since, limit };
+        let EntriesAsked { newest_first, principal, act, object, since, .. } = asked;
+        let query = AuditQuery { after, newest_first, until: None, principal, act, object, since, limit };
         let entries = self.fleet.audit.page(&query).await?;
         let next = (entries.len() == limit).then(|| entries.last().map(|last| last.place.to_string())).flatten();
         Ok(AuditPage { entries, next })
@@ -111,7 +112,8 @@ impl Operations {
         let pages = stream::try_unfold(AuditPlace::default(), move |after| {
             let operations = operations.clone();
             async move {
-                let query = AuditQuery { after, until: Some(until), limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
+                let (after, until) = (Some(after), Some(until));
+                let query = AuditQuery { after, until, limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
                 let entries = operations.fleet.audit.page(&query).await?;
                 let last = entries.last().map(|last| last.place);
                 Ok::<_, Failure>(last.map(|last| (entries, last)))
