@@ -65,7 +65,7 @@ pub async fn login(args: &LoginArgs) -> anyhow::Result<ExitCode> {
     tell(&format!("signed in as {} ({}) until {} UTC\n", opened.name, opened.role, minute(Some(opened.ends_at))));
     if client.is_local() {
         tell(
-            "commands about your own account use this session; the others act as whoever runs the fleet, but with --signed-in\n",
+            "commands about your own account use this session; the others act as whoever runs the fleet, unless --signed-in is given\n",
         );
     }
     Ok(ExitCode::SUCCESS)
