@@ -86,7 +86,7 @@ route! {
     ListSessions = "list_own_sessions": Get "/api/v1/account/sessions", "Lists one's own open sessions.";
     takes OwnSession;
     problems Conflict;
-    example "/api/v1/account/sessions" => r#"{"sessions":[{"id":"0123456789abcdef","created_at":1790000000000,"seen_at":1790000060000}]}"#;
+    example "/api/v1/account/sessions" => r#"{"sessions":[{"id":"0123456789abcdef","created_at":1790000000000,"seen_at":1790000060000,"asks":true}]}"#;
     answers Json<Sessions>: |operations, by, _call| { Ok(Json(operations.own_sessions(&by).await?.into())) }
 }
 

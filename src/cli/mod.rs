@@ -61,7 +61,7 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
 use crate::cli::operators::{account, keys, sessions, users};
-use crate::cli::output::{EXIT_USAGE, faults_text, tell};
+use crate::cli::output::{EXIT_USAGE, error_text, faults_text, tell};
 use crate::config::fault::Faults;
 
 const EXAMPLES: &str = "\
@@ -123,7 +123,7 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Shows how far apart the personas of the running fleet write.
     Style(style::StyleArgs),
-    /// Signs in to the running fleet; later commands use the session.
+    /// Signs in to the running fleet; later commands to the same address use the session.
     Login(account::LoginArgs),
     /// Signs out.
     Logout(account::OwnArgs),
@@ -162,7 +162,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
             tell(&faults_text(faults));
             return ExitCode::from(EXIT_USAGE);
         }
-        tell(&format!("error: {error:#}\n"));
+        tell(&error_text(&error));
         ExitCode::FAILURE
     })
 }
@@ -203,11 +203,22 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::client::CallError;
     use crate::config::fault::Fault;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_what_to_do_about_it() {
+        let refused =
+            |code: &str| CallError::Refused { status: 404, code: code.to_owned(), detail: "no user".to_owned() };
+        let text = error_text(&anyhow::Error::from(refused("unknown_user")).context("while looking"));
+        assert_eq!(text, "error: while looking: no user (404 unknown_user)\nhint: Give the name of an account.\n");
+        assert_eq!(error_text(&refused("of_the_future").into()), "error: no user (404 of_the_future)\n");
+        assert_eq!(error_text(&anyhow::anyhow!("disk full")), "error: disk full\n");
     }
 
     #[test]

@@ -24,8 +24,9 @@
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
-//! The API answers only to names of this machine and to those in `server.hosts`, and `guard` refuses requests that a web page could
-//! have made a browser send. Who asks is found out for each request; a port knows nobody who brings no proof.
+//! The API answers only to names of this machine and to those in `server.hosts`; `guard` refuses requests that a web page could
+//! have made a browser send. `identity` reads the proof of a request: a session's cookie or token, or an API key. Whoever brings
+//! none is a stranger, who may sign in and nothing else; the local socket needs no proof, since the system tells the caller's user.
 //! The receiver of webhooks may be reached from elsewhere: it recognises Telegram by the secret of each bot.
 
 mod body;

@@ -28,6 +28,8 @@ const PAGE: usize = 100;
 pub struct EntriesAsked {
     /// The cursor that the last page told.
     pub after: Option<String>,
+    /// Set to begin with the newest.
+    pub newest_first: bool,
     /// Entries of this principal alone.
     pub principal: Option<String>,
     /// Entries of this act alone.
@@ -48,11 +50,12 @@ impl EntriesAsked {
             ("object", self.object.clone()),
             ("since", self.since.map(|since| since.as_millis().to_string())),
         ];
-        Listing::new("audit, by the blocks", &filters)
+        let order = if self.newest_first { "audit, the newest first" } else { "audit, by the blocks" };
+        Listing::new(order, &filters)
     }
 }
 
-/// A page of entries, in the order of the blocks.
+/// A page of entries, in the order asked for.
 #[derive(Clone, Debug)]
 pub struct AuditPage {
     /// The entries.
@@ -83,9 +86,8 @@ impl Operations {
             return Err(Failure::new(Code::BadRequest, format!("{act:?} is no act; acts are {acts}")));
         }
         let limit = page_of(asked.limit, PAGE, AUDIT_ENTRIES_MAX)?;
-        let EntriesAsked { principal, act, object, since, .. } = asked;
-        let after = after.unwrap_or_default();
-        let query = AuditQuery { after, until: None, principal, act, object, since, limit };
+        let EntriesAsked { newest_first, principal, act, object, since, .. } = asked;
+        let query = AuditQuery { after, newest_first, until: None, principal, act, object, since, limit };
         let entries = self.fleet.audit.page(&query).await?;
         let next = entries.last().filter(|_| entries.len() == limit).map(|last| listing.after(&last.place));
         Ok(AuditPage { entries, next })
@@ -124,7 +126,8 @@ impl Operations {
         let pages = stream::try_unfold(AuditPlace::default(), move |after| {
             let operations = operations.clone();
             async move {
-                let query = AuditQuery { after, until: Some(until), limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
+                let (after, until) = (Some(after), Some(until));
+                let query = AuditQuery { after, until, limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
                 let entries = operations.fleet.audit.page(&query).await?;
                 let last = entries.last().map(|last| last.place);
                 Ok::<_, Failure>(last.map(|last| (entries, last)))

@@ -16,6 +16,7 @@
 //! | `events` | live events for watchers |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | gives people's orders to the owners of what they concern, and waits for their end |
+//! | `own_file` | writes files of this user alone: keys, tokens and links |
 //! | `online` | the questions of `botfleet check --online` to Telegram, models and servers |
 //! | `people` | rights of people, as an operator claims them |
 //! | `reasons` | recorded decisions, explained in plain words |
@@ -40,6 +41,7 @@ pub mod health;
 mod home;
 pub mod online;
 pub mod orders;
+pub mod own_file;
 pub mod people;
 pub mod reasons;
 pub mod recorder;

@@ -47,7 +47,7 @@ async fn an_entry_begun_early_and_ended_late_is_in_a_later_block_and_missed_by_n
     assert_eq!(seen.iter().map(|sealed| sealed.id.0).collect::<Vec<_>>(), [5]);
     slow.execute("COMMIT").await.unwrap();
     assert_eq!(ledger.seal(7).await, 1);
-    let next = AuditQuery { after: seen[0].place, limit: 9, ..AuditQuery::default() };
+    let next = AuditQuery { after: Some(seen[0].place), limit: 9, ..AuditQuery::default() };
     let next = ledger.log.audit_entries(&next).await.unwrap();
     assert_eq!((next.len(), next[0].id.0, next[0].place.block), (1, 1, 2));
     assert_eq!(next[0].entry, Some(early));

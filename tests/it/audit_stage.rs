@@ -139,6 +139,12 @@ pub(super) fn entry(id: u128, act: Act, object: AuditObject) -> AuditEntry {
     }
 }
 
+/// Returns an entry of somebody with an id.
+pub(super) fn entry_of(id: u128, kind: PrincipalKind, account: &str, name: &str) -> AuditEntry {
+    let principal = AuditPrincipal { kind, id: Some(account.to_owned()), name: name.to_owned() };
+    AuditEntry { principal, ..entry(id, Act::Stop, fleet()) }
+}
+
 pub(super) fn fleet() -> AuditObject {
     AuditObject::only(ObjectKind::Fleet)
 }

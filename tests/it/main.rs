@@ -45,6 +45,7 @@ mod local_socket;
 mod metrics;
 mod old_database;
 mod operate;
+mod operators_command;
 mod operators_contract;
 mod people_rights;
 mod postgres;

@@ -38,6 +38,7 @@ fn entry() -> AuditEntry {
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const EARLIER: Timestamp = Timestamp::from_millis(1_789_000_000_000);
 
 fn grants(role: Role) -> Grants {
     Grants { role, reach: Reach::Everything, reads_texts: false }
@@ -252,10 +253,22 @@ async fn a_code_is_used_once(store: Arc<dyn Operators>) {
         assert!(tries <= 2 * CODES_A_MINUTE, "tries have no end");
     }
     assert!(tries >= CODES_A_MINUTE, "{tries}");
-    store.set_recovery(ada.id, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+    let hashes = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let enrolled = Operator { seed: Some("s1.x".to_owned()), ..ada.clone() };
+    assert_eq!(store.take_second_factor(&enrolled, &hashes(&["a", "b"]), &entry()).await, Ok(Change::Done));
+    assert_eq!(store.operator_named("ada").await.unwrap().unwrap().seed.as_deref(), Some("s1.x"));
     let (first, second) = tokio::join!(store.use_recovery(ada.id, "a"), store.use_recovery(ada.id, "a"));
     assert!(first.unwrap() ^ second.unwrap());
-    store.set_recovery(ada.id, &["c".to_owned()]).await.unwrap();
+    assert_eq!(store.take_second_factor(&enrolled, &hashes(&["x"]), &entry()).await, Ok(Change::Stale));
+    assert!(store.use_recovery(ada.id, "b").await.unwrap(), "who came too late changed no code");
+    let enrolled = Operator { version: 2, ..enrolled };
+    assert_eq!(store.take_second_factor(&enrolled, &hashes(&["b", "c"]), &entry()).await, Ok(Change::Done));
+    let taken = entry();
+    store.add_operator(&operator(8, "bela", Role::Viewer), &taken).await.unwrap();
+    let enrolled = Operator { version: 3, seed: Some("s1.y".to_owned()), ..enrolled };
+    assert!(store.take_second_factor(&enrolled, &hashes(&["y"]), &taken).await.is_err(), "the entry's id is taken");
+    assert_eq!(store.operator_named("ada").await.unwrap().unwrap().seed.as_deref(), Some("s1.x"), "all or nothing");
+    assert!(store.use_recovery(ada.id, "b").await.unwrap(), "and the codes are those of the seed");
     assert!(!store.use_recovery(ada.id, "b").await.unwrap() && store.use_recovery(ada.id, "c").await.unwrap());
 }
 
@@ -292,12 +305,15 @@ async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
     for open in [&one, &two] {
         store.open_session(open, 1, &entry()).await.unwrap();
     }
-    assert_eq!(store.sessions(bela.id).await.unwrap(), [two.clone(), one.clone()]);
+    assert_eq!(store.sessions(bela.id, EARLIER, EARLIER).await.unwrap(), [two.clone(), one.clone()]);
+    assert_eq!(store.sessions(bela.id, NOW, EARLIER).await.unwrap(), [two.clone()], "what began then is over");
     assert_eq!(store.session("1").await.unwrap(), Some((one, bela.clone())));
     let seen = Timestamp::from_millis(NOW.as_millis() + 60_000);
     store.see_session("1", seen).await.unwrap();
     store.see_session("1", NOW).await.unwrap();
     assert_eq!(store.session("1").await.unwrap().unwrap().0.seen_at, seen, "never earlier");
+    let awake = store.sessions(bela.id, EARLIER, Timestamp::from_millis(NOW.as_millis() + 1)).await.unwrap();
+    assert_eq!(awake.len(), 1, "the other was last seen at that very instant, and is over");
     assert!(!store.end_session(ada.id, "handle 1", &entry()).await.unwrap(), "it is another's");
     assert!(store.end_session(bela.id, "handle 1", &entry()).await.unwrap());
     assert_eq!(store.session("1").await.unwrap(), None);
@@ -316,7 +332,7 @@ async fn a_new_session_ends_the_oldest_of_too_many(store: Arc<dyn Operators>) {
     for number in 0..=KEYS_MAX {
         store.open_session(&session(&number.to_string(), 7, number as i64), 1, &entry()).await.unwrap();
     }
-    assert_eq!(store.sessions(OperatorId(7)).await.unwrap().len(), KEYS_MAX);
+    assert_eq!(store.sessions(OperatorId(7), EARLIER, EARLIER).await.unwrap().len(), KEYS_MAX);
     assert!(store.session("0").await.unwrap().is_none() && store.session("1").await.unwrap().is_some());
 }
 
@@ -340,6 +356,9 @@ async fn keys_are_rotated_and_end(store: Arc<dyn Operators>) {
         assert_eq!(store.add_key(&key(&number.to_string(), 7), &entry()).await, Ok(Change::Done));
     }
     assert_eq!(store.add_key(&key("more", 7), &entry()).await, Ok(Change::Full));
+    let later = OperatorKey { created_at: Timestamp::from_millis(NOW.as_millis() + 1000), ..key("later", 7) };
+    assert_eq!(store.add_key(&later, &entry()).await, Ok(Change::Done), "by then the others are over");
+    assert!(store.remove_key(ada.id, "later", &entry()).await.unwrap());
     assert!(
         store.remove_key(ada.id, "k", &entry()).await.unwrap()
             && !store.remove_key(ada.id, "k", &entry()).await.unwrap()

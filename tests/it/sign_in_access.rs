@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use botfleet::api::control::{Scope, Start};
+use botfleet::api::keys::KeyBody;
 use botfleet::api::route::{Call, Nothing};
 use botfleet::api::users::{self, UserNamed, UserPatch, Within};
 use botfleet::api::{account, dead_letters, session, style};
@@ -71,6 +72,7 @@ async fn an_open_stream_ends_with_its_session() {
     let mut events = request.send().await.unwrap().bytes_stream();
     let sessions = vera.call(plain::<account::ListSessions>()).await.unwrap().sessions;
     assert_eq!(sessions.len(), 2);
+    assert_eq!(sessions.iter().filter(|open| open.asks).count(), 1, "one of them asks");
     let ended = Instant::now();
     for open in sessions {
         let part = account::OwnPart { id: open.id };
@@ -89,7 +91,16 @@ async fn who_has_one_chat_steers_that_one() {
     let within = Within { bots: vec![spec.bots[0].username.clone()], chats: vec![chats[0].clone()] };
     local(&stage).call(with::<users::Add>(new_user("ada", Role::Operator, Some(within.clone())))).await.unwrap();
     let ada = sign_in(&stage, "ada").await;
-    assert_eq!(ada.call(plain::<session::Get>()).await.unwrap().within, Some(within));
+    assert_eq!(ada.call(plain::<session::Get>()).await.unwrap().within, Some(within.clone()));
+    let key = ada.call(with::<account::AddKey>(key_body(Role::Viewer, &[]))).await.unwrap();
+    assert_eq!(key.view.within, Some(within), "a key reaches what its owner reaches, unless it names less");
+    let less = Within { bots: Vec::new(), chats: vec![chats[0].clone()] };
+    let key =
+        ada.call(with::<account::AddKey>(KeyBody { within: Some(less.clone()), ..key_body(Role::Viewer, &[]) })).await;
+    assert_eq!(key.unwrap().view.within, Some(less));
+    let more = Within { bots: Vec::new(), chats: vec![chats[1].clone()] };
+    let wider = KeyBody { within: Some(more), ..key_body(Role::Viewer, &[]) };
+    assert_eq!(refused(&ada, with::<account::AddKey>(wider)).await, "forbidden");
     let chat = |at: usize| with::<Start>(Scope::Chat { name: chats[at].clone() });
     assert_eq!(refused(&ada, chat(0)).await, "done");
     assert_eq!(refused(&ada, chat(1)).await, "out_of_reach");

@@ -164,7 +164,8 @@ pub struct AuditPrincipal {
 }
 
 impl AuditPrincipal {
-    /// Returns the text by which entries of this principal are found: the name.
+    /// Returns the text by which entries of this principal are found: the name, whatever the kind. Stored entries carry it, so
+    /// the check of the chain compares with the same.
     pub fn key(&self) -> &str {
         &self.name
     }

@@ -81,8 +81,9 @@ port! {
         /// Uses up a recovery code by its hash; returns whether it was there.
         async fn use_recovery(&self, operator: OperatorId, hash: &str) -> Result<bool, StoreError>;
 
-        /// Stores the hashes of recovery codes in place of all older ones.
-        async fn set_recovery(&self, operator: OperatorId, hashes: &[String]) -> Result<(), StoreError>;
+        /// Stores the changed account with its second factor, whose version is still the one it carries, and the hashes of its
+        /// recovery codes in place of all older ones.
+        async fn take_second_factor(&self, operator: &Operator, hashes: &[String], entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Stores a new session of an account that still has this version and is not disabled; the account's oldest ones end
         /// when there are too many. Returns false when the account changed meanwhile.
@@ -96,8 +97,8 @@ port! {
         /// Returns a session with its account.
         async fn session(&self, id: &str) -> Result<Option<(OperatorSession, Operator)>, StoreError>;
 
-        /// Returns the sessions of an account, newest first.
-        async fn sessions(&self, operator: OperatorId) -> Result<Vec<OperatorSession>, StoreError>;
+        /// Returns the sessions of an account that began after, and were last seen after, an instant; newest first.
+        async fn sessions(&self, operator: OperatorId, began: Timestamp, seen: Timestamp) -> Result<Vec<OperatorSession>, StoreError>;
 
         /// Notes the last request of a session.
         async fn see_session(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
@@ -108,7 +109,7 @@ port! {
         /// Ends a session of an account, by its handle; returns whether it was there.
         async fn end_session(&self, operator: OperatorId, handle: &str, entry: &AuditEntry) -> Result<bool, StoreError>;
 
-        /// Stores a new key.
+        /// Stores a new key. Keys that are over by then do not count among those of the account.
         async fn add_key(&self, key: &OperatorKey, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Returns a key with its owner.

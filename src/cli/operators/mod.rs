@@ -11,7 +11,7 @@
 //! | `asked` | calls that may ask for a fresh proof, and what they show |
 
 pub mod account;
-mod asked;
+pub(in crate::cli) mod asked;
 pub(in crate::cli) mod kept;
 pub mod keys;
 pub mod sessions;

@@ -3,8 +3,8 @@
 //! The key lies in a file of mode 600 apart from the database: who copies the database alone has no seed.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -13,6 +13,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::operate::failure::{Code, Failure};
+use crate::runtime::own_file;
 
 /// Bytes of the key.
 const KEY_BYTES: usize = 32;
@@ -77,37 +78,21 @@ impl Seal {
     }
 }
 
-/// Reads the key, or makes it.
+/// Reads the key, or makes it. When another process makes it at this moment, that one counts.
 fn read(path: &Path, make: bool) -> anyhow::Result<[u8; KEY_BYTES]> {
-    match fs::File::open(path) {
-        Ok(mut file) => {
-            let mode = file.metadata()?.mode();
-            if mode & 0o077 != 0 {
-                bail!("its mode is {:o}, and others may read it; run chmod 600", mode & 0o777);
-            }
-            let mut key = [0; KEY_BYTES];
-            file.read_exact(&mut key).context("it is shorter than 32 bytes")?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && make => {
-            let mut key = [0; KEY_BYTES];
-            SystemRandom::new().fill(&mut key).map_err(|_| anyhow::anyhow!("the system gives no chance"))?;
-            write_new(path, &key)?;
-            Ok(key)
-        }
-        Err(error) => Err(error).context("it cannot be read"),
+    if make && !path.try_exists().context("its folder cannot be read")? {
+        let mut key = [0; KEY_BYTES];
+        SystemRandom::new().fill(&mut key).map_err(|_| anyhow::anyhow!("the system gives no chance"))?;
+        own_file::create(path, &key).context("it cannot be made")?;
     }
-}
-
-/// Writes the key whole or not at all: another process may make it at this moment, and then that one counts.
-fn write_new(path: &Path, key: &[u8; KEY_BYTES]) -> anyhow::Result<()> {
-    let draft = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    let placed = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    placed.context("it was made by another process at this moment; try again")
+    let mut file = fs::File::open(path).context("it cannot be read")?;
+    let mode = file.metadata()?.mode();
+    if mode & 0o077 != 0 {
+        bail!("its mode is {:o}, and others may read it; run chmod 600", mode & 0o777);
+    }
+    let mut key = [0; KEY_BYTES];
+    file.read_exact(&mut key).context("it is shorter than 32 bytes")?;
+    Ok(key)
 }
 
 #[cfg(test)]

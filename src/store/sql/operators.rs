@@ -74,13 +74,15 @@ SELECT id FROM operator_session WHERE operator = $1 ORDER BY created_at DESC LIM
     SESSION "session" = "SELECT `columns operator_session` FROM operator_session WHERE id = $1";
     OWNER "operator" = "SELECT `columns operator` FROM operator WHERE id = $1";
     SESSIONS "sessions" = "\
-SELECT `columns operator_session` FROM operator_session WHERE operator = $1 ORDER BY created_at DESC, id";
+SELECT `columns operator_session` FROM operator_session \
+WHERE operator = $1 AND created_at > $2 AND seen_at > $3 ORDER BY created_at DESC, id";
     SEE_SESSION "see_session" = "UPDATE operator_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     CONFIRM "confirm_session" = "UPDATE operator_session SET confirmed_at = $2 WHERE id = $1";
     END_SESSION "end_session" = "DELETE FROM operator_session WHERE operator = $1 AND handle = $2";
     END_SESSIONS "end_sessions" = "DELETE FROM operator_session WHERE operator = $1";
 
-    KEYS_OF "keys_count" = "SELECT count(*) FROM operator_key WHERE operator = $1";
+    KEYS_OF "keys_count" = "\
+SELECT count(*) FROM operator_key WHERE operator = $1 AND (expires_at IS NULL OR expires_at > $2)";
     ADD_KEY "add_key" = "\
 INSERT INTO operator_key (`columns operator_key`) SELECT `columns operator_key` FROM `rows 1 ..operator_key`";
     KEY "key" = "SELECT `columns operator_key` FROM operator_key WHERE id = $1";
@@ -198,6 +200,26 @@ pub(crate) async fn change_operator<E: Engine>(
     end_sessions: bool,
     entry: &AuditEntry,
 ) -> Result<Change, Fault> {
+    change_with(db, operator, end_sessions, None, entry).await
+}
+
+pub(crate) async fn take_second_factor<E: Engine>(
+    db: &E,
+    operator: &Operator,
+    hashes: &[String],
+    entry: &AuditEntry,
+) -> Result<Change, Fault> {
+    change_with(db, operator, false, Some(hashes), entry).await
+}
+
+/// Changes an account, and what goes with the change, in one transaction.
+async fn change_with<E: Engine>(
+    db: &E,
+    operator: &Operator,
+    end_sessions: bool,
+    recovery: Option<&[String]>,
+    entry: &AuditEntry,
+) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     let (last, was_admin) = last_admin(&mut task, operator.id).await?;
     if last && was_admin && !operator.is_working_admin() {
@@ -206,8 +228,12 @@ pub(crate) async fn change_operator<E: Engine>(
     if task.execute(&CHANGE, values![Rows::of(E::DATABASE, [Of(operator)])]).await? == 0 {
         return refused(task, Change::Stale).await;
     }
-    if operator.seed.is_none() {
+    if operator.seed.is_none() || recovery.is_some() {
         task.execute(&NO_RECOVERY, values![operator.id]).await?;
+    }
+    if let Some(hashes) = recovery {
+        let rows = hashes.iter().map(|hash| (operator.id, hash.as_str()));
+        task.execute(&ADD_RECOVERY, values![Rows::of(E::DATABASE, rows)]).await?;
     }
     if end_sessions {
         task.execute(&END_SESSIONS, values![operator.id]).await?;
@@ -267,14 +293,6 @@ pub(crate) async fn use_recovery<E: Engine>(db: &E, operator: OperatorId, hash: 
     Ok(db.once(&USE_RECOVERY, values![operator, hash]).await? > 0)
 }
 
-pub(crate) async fn set_recovery<E: Engine>(db: &E, operator: OperatorId, hashes: &[String]) -> Result<(), Fault> {
-    let mut task = db.begin().await?;
-    task.execute(&NO_RECOVERY, values![operator]).await?;
-    let rows = hashes.iter().map(|hash| (operator, hash.as_str()));
-    task.execute(&ADD_RECOVERY, values![Rows::of(E::DATABASE, rows)]).await?;
-    task.commit().await
-}
-
 pub(crate) async fn open_session<E: Engine>(
     db: &E,
     session: &OperatorSession,
@@ -325,7 +343,8 @@ pub(crate) async fn end_session<E: Engine>(
 
 pub(crate) async fn add_key<E: Engine>(db: &E, key: &OperatorKey, entry: &AuditEntry) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
-    if number(&mut task, &KEYS_OF, key.operator).await? >= KEYS_MAX as i64 {
+    let open: Option<i64> = task.fetch(&KEYS_OF, values![key.operator, key.created_at]).await?.pop();
+    if open.unwrap_or(0) >= KEYS_MAX as i64 {
         return refused(task, Change::Full).await;
     }
     task.execute(&ADD_KEY, values![Rows::of(E::DATABASE, [Of(key)])]).await?;

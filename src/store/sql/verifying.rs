@@ -193,10 +193,8 @@ fn is_itself(((id, hash), contents, at, keys): &Row) -> bool {
     };
     let Ok(entry) = serde_json::from_str::<Value>(body) else { return false };
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    // By its name; the first entries were found by the id, where there was one.
-    let is_of = |principal: &Option<String>| {
-        principal.is_some() && ["name", "id"].iter().any(|key| text(&entry["principal"][*key]) == *principal)
-    };
+    // As `AuditPrincipal::key` says.
+    let principal = text(&entry["principal"]["name"]);
     let object = match (entry["object"]["kind"].as_str(), entry["object"]["id"].as_str()) {
         (Some(kind), Some("")) => Some(kind.to_owned()),
         (Some(kind), Some(id)) => Some(format!("{kind}:{id}")),
@@ -205,6 +203,6 @@ fn is_itself(((id, hash), contents, at, keys): &Row) -> bool {
     hash_of_entry(salt, body) == *hash
         && entry["id"].as_str() == Some(id)
         && entry["at"].as_i64() == Some(*at)
-        && is_of(&keys.0)
+        && keys.0 == principal
         && (&keys.1, &keys.2) == (&text(&entry["act"]), &object)
 }
