@@ -257,8 +257,11 @@ impl Link {
 }
 
 /// Makes a call of the session, and counts it.
-async fn call<T>(operation: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    call_within(CALL_WITHIN * 2, operation, call).await
+fn call<T>(
+    operation: &'static str,
+    call: impl Future<Output = Result<T, Error>>,
+) -> impl Future<Output = Result<T, Error>> {
+    call_within(CALL_WITHIN * 2, operation, call)
 }
 
 /// Makes a call under a deadline, and counts it.

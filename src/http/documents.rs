@@ -56,8 +56,8 @@ impl Document {
             Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
             Cow::Owned(text) => Bytes::from(text),
         };
-        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-        let packed = packer.write_all(&plain).and_then(|()| packer.finish()).ok();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        let packed = gzip.write_all(&plain).and_then(|()| gzip.finish()).ok();
         let packed = packed.filter(|packed| packed.len() < plain.len()).map(Bytes::from);
         Self { kind: HeaderValue::from_static(kind), plain, packed }
     }
