@@ -19,6 +19,8 @@
 //! | `setup` | the page on which the first admin makes an account |
 //! | `identity` | the proof that a request carries, and the cookie that holds a session |
 //! | `limits` | limits of requests and streams |
+//! | `events` | streams of events, as server-sent events or over a WebSocket |
+//! | `place`, `stalled` | the place that a connection takes, and its end when its peer stops reading |
 //! | `certificate` | the certificate of a port, read again when its files change |
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
@@ -35,6 +37,7 @@ mod conditions;
 mod connection;
 mod documents;
 pub mod edge;
+mod events;
 mod forwarded;
 mod guard;
 mod headers;
@@ -45,10 +48,12 @@ mod identity;
 pub mod limits;
 mod measured;
 mod mount;
+mod place;
 pub mod port;
 mod problem;
 pub mod server;
 mod setup;
 pub mod socket;
+mod stalled;
 pub mod transport;
 pub mod webhook;
