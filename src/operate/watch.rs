@@ -100,11 +100,11 @@ impl Operations {
         }
         chats.sort_unstable();
         chats.dedup();
-        match chats.len() <= CHATS_MAX {
-            true => Ok((chats, false)),
-            false if all => Ok((Vec::new(), true)),
-            false => Err(Failure::new(Code::BadRequest, format!("chats: name at most {CHATS_MAX}"))),
+        if chats.len() <= CHATS_MAX {
+            return Ok((chats, false));
         }
+        let many = || Failure::new(Code::BadRequest, format!("chats: name at most {CHATS_MAX}"));
+        all.then(|| (Vec::new(), true)).ok_or_else(many)
     }
 
     /// Stores that somebody reads words of these chats today. Comes before the reading.

@@ -116,7 +116,7 @@ impl RunningFleet {
             health: Arc::clone(&health),
             rights: Arc::default(),
         };
-        tasks.spawn(keeper.run());
+        tasks.spawn(keeper.keep());
         tasks.spawn(recorder::add_up());
         tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&requests), Arc::clone(&node.clock)));
         tasks.spawn(Arc::clone(&audit).keep());

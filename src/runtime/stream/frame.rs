@@ -3,19 +3,18 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use botfleet_actors::domain::ids::ChatId;
-use botfleet_actors::domain::ids::TelegramUserId;
+use botfleet_actors::domain::ids::{ChatId, DecisionNumber, Number, TelegramUserId};
 use botfleet_actors::domain::time::Timestamp;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::cursor::Place;
-
 /// The part of the fleet that a frame tells of: who does not reach that part does not get the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// History of a chat, up to this place with the frame.
-    Chat(ChatId, Place),
+    /// An entry of a chat.
+    Entry(ChatId, Number),
+    /// A decision of a chat.
+    Decision(ChatId, DecisionNumber),
     /// State of a chat.
     ChatState(ChatId),
     /// A block of the audit.

@@ -87,7 +87,7 @@ fn anchor(decision: &Decision) -> Number {
 impl Page {
     fn appended(&mut self, entry: &TranscriptEntry, names: &Names) {
         self.place.entry = entry.number;
-        let source = Source::Chat(entry.chat, self.place);
+        let source = Source::Entry(entry.chat, entry.number);
         let frame = Frame::plain("entry", source, &EntryView::of(entry, names, false));
         let frame = frame.map(|frame| match words_of(entry) {
             Some(words) => frame.with(words, &EntryView::of(entry, names, true)),
@@ -98,7 +98,7 @@ impl Page {
 
     fn decided(&mut self, decision: &Decision, names: &Names) {
         self.place.decision = decision.number;
-        let source = Source::Chat(decision.chat, self.place);
+        let source = Source::Decision(decision.chat, decision.number);
         let mut news = DecisionNews {
             chat: names.of(LeaseKey::Chat(decision.chat)),
             decision: decision.number,

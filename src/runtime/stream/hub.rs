@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::cursor::Place;
 use super::discretion::Discretion;
-use super::frame::{Frame, Source};
+use super::frame::Frame;
 use super::ring::Ring;
 
 /// Most readers of this node at a time.
@@ -274,14 +274,4 @@ impl EventHub {
 /// Returns the place of a chat's end.
 pub(super) fn place_of(end: &ChatEnd) -> Place {
     Place { entry: end.number, decision: end.decision }
-}
-
-impl Source {
-    /// Returns the chat that the frame is about.
-    pub(super) fn chat(self) -> Option<ChatId> {
-        match self {
-            Self::Chat(chat, _) | Self::ChatState(chat) => Some(chat),
-            Self::Audit(_) | Self::Fleet | Self::Stream => None,
-        }
-    }
 }

@@ -13,7 +13,8 @@ use botfleet_actors::domain::ids::ChatId;
 use botfleet_actors::domain::people::Rights;
 use botfleet_actors::ports::bus::{Audience, BusMessage};
 use botfleet_actors::ports::store::StoreError;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use super::discretion::Discretion;
 use super::history::{blocks, page};
@@ -38,7 +39,11 @@ const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// Most chats that are read at once.
 const CHATS_AT_ONCE: usize = 500;
 
+/// Wait before the task begins anew after it failed.
+const ANEW_AFTER: Duration = Duration::from_secs(1);
+
 /// The task's own things.
+#[derive(Clone)]
 pub(in crate::runtime) struct Keeper {
     pub(in crate::runtime) node: Arc<Node>,
     pub(in crate::runtime) hub: Arc<EventHub>,
@@ -48,23 +53,37 @@ pub(in crate::runtime) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps the ring, until the task ends.
-    pub(in crate::runtime) async fn run(mut self) {
-        let mut tell = interval(TELL_EVERY);
-        tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut told, mut looked) = (Instant::now() - TELL_EVERY, Instant::now() - HEALTH_EVERY);
+    /// Keeps the ring, for ever; begins anew when that panics.
+    pub(in crate::runtime) async fn keep(self) {
+        loop {
+            let mut tasks = JoinSet::new();
+            tasks.spawn(self.clone().run());
+            if let Some(Err(error)) = tasks.join_next().await {
+                tracing::error!(%error, "the keeper of the stream of events failed, and begins anew");
+            }
+            tokio::time::sleep(ANEW_AFTER).await;
+        }
+    }
+
+    async fn run(mut self) {
+        let (mut told, mut looked): (Option<(Instant, Vec<ChatId>)>, Option<Instant>) = (None, None);
         loop {
             let begun = Instant::now();
             let watched = self.hub.watched();
-            if begun - told >= TELL_EVERY && !watched.is_empty() {
-                told = begun;
-                self.tell(watched.keys().copied().collect());
+            let mut chats: Vec<ChatId> = watched.keys().copied().collect();
+            chats.sort_unstable();
+            let is_known = told.as_ref().is_some_and(|(at, known)| begun - *at < TELL_EVERY && *known == chats);
+            if !is_known && !chats.is_empty() {
+                self.tell(&chats);
+                told = Some((begun, chats));
             }
             if let Err(error) = self.round(&watched).await {
                 tracing::debug!(%error, "the stream of events waits for the store");
             }
-            if self.hub.reads_fleet() && begun - looked >= HEALTH_EVERY {
-                looked = begun;
+            if !self.hub.reads_fleet() {
+                looked = None;
+            } else if looked.is_none_or(|looked| begun - looked >= HEALTH_EVERY) {
+                looked = Some(begun);
                 for frame in state::health(&self.node.name, &self.health.health().await) {
                     self.hub.set(StateKey::Fleet(frame.0), frame.1);
                 }
@@ -75,8 +94,8 @@ impl Keeper {
         }
     }
 
-    fn tell(&self, chats: Vec<ChatId>) {
-        self.node.watched.heard(&chats);
+    fn tell(&self, chats: &[ChatId]) {
+        self.node.watched.heard(chats);
         for some in chats.chunks(CHATS_AT_ONCE) {
             self.node.bus.publish(Audience::Everybody, BusMessage::Watching(some.to_vec()));
         }

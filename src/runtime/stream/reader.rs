@@ -195,12 +195,15 @@ impl Reader {
     /// Moves the cursor past a frame; `None` when the reader has it already, or may not see it.
     fn passed(&mut self, frame: Arc<Frame>) -> Option<Sent> {
         let id = match frame.source {
-            Source::Chat(chat, to) => {
-                let place = self.cursor.chats.get_mut(&chat)?;
-                if to.is_within(*place) {
-                    return None;
-                }
-                *place = Place { entry: place.entry.max(to.entry), decision: place.decision.max(to.decision) };
+            // Two nodes may have told entries and decisions in another order, so each kind is compared by itself.
+            Source::Entry(chat, number) => {
+                let place = self.cursor.chats.get_mut(&chat).filter(|place| place.entry < number)?;
+                place.entry = number;
+                Some(self.cursor.to_string())
+            }
+            Source::Decision(chat, number) => {
+                let place = self.cursor.chats.get_mut(&chat).filter(|place| place.decision < number)?;
+                place.decision = number;
                 Some(self.cursor.to_string())
             }
             Source::Audit(block) => {
@@ -238,7 +241,8 @@ impl Reader {
                 && let Some(place) = self.cursor.chats.get_mut(&chat)
             {
                 // Rows that age has taken leave a gap.
-                *place = if is_last { upto } else { read.place };
+                let to = if is_last { upto } else { read.place };
+                *place = Place { entry: place.entry.max(to.entry), decision: place.decision.max(to.decision) };
             }
             self.ready.extend(read.frames);
         } else if let (Some(upto), Some(from)) = (self.missed_block, self.cursor.audit) {

@@ -1,7 +1,8 @@
 //! Claims about the archive: decisions and their turns as they were made, the transcript read forwards. Part of the
 //! testkit.
 
-use super::send::{begin, conversation, with_messages};
+use super::send::{begin, with_messages};
+use super::turns::conversation;
 use super::{Home, Scene};
 use crate::domain::commit::operations::{Advance, Migrate, Operation, TurnEnding};
 use crate::domain::decision::{Cause, Decision, Standing, Verdict};
