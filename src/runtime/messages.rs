@@ -2,6 +2,8 @@
 //!
 //! Everything is read from the store, so any node shows any chat.
 
+use std::sync::Arc;
+
 use botfleet_actors::domain::decision::Cause;
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number, TelegramUserId, ThreadId};
 use botfleet_actors::domain::incoming::AuthorKind;
@@ -198,8 +200,11 @@ impl RunningFleet {
 
     /// Returns whose words may not be told, as of now.
     pub(super) async fn discretion(&self) -> Result<Discretion, StoreError> {
-        let stored = self.node.store.rights(-1).await?.unwrap_or_default();
-        Ok(Discretion([stored.into(), self.node.people.rights()]))
+        let here = self.node.people.rights();
+        // The end of a removal has no number of its own.
+        let known = if here.pending.is_empty() { here.seq } else { -1 };
+        let stored = self.node.store.rights(known).await?.map_or_else(|| Arc::clone(&here), Arc::new);
+        Ok(Discretion([stored, here]))
     }
 }
 

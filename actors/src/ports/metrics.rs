@@ -279,6 +279,10 @@ metrics! {
         counter requests_refused_total { code }
         /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP.
         counter http_connections_refused_total { reason }
+        /// Readers of the stream of events.
+        gauge stream_readers {}
+        /// Readers of the stream of events that did not keep up and were dropped.
+        counter stream_readers_dropped_total {}
         /// Entries of the audit that this node sealed.
         counter audit_entries_sealed_total {}
         /// Alerts by webhook or chat.

@@ -16,6 +16,7 @@ use botfleet_actors::ports::store::StoreError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::cursor::Place;
 use super::discretion::Discretion;
 use super::history::{blocks, page};
 use super::hub::{EventHub, StateKey, place_of};
@@ -101,29 +102,21 @@ impl Keeper {
         }
     }
 
-    async fn round(&mut self, watched: &HashMap<ChatId, super::cursor::Place>) -> Result<(), StoreError> {
+    async fn round(&mut self, watched: &HashMap<ChatId, Place>) -> Result<(), StoreError> {
+        if watched.is_empty() && !self.hub.reads_fleet() {
+            return Ok(());
+        }
         let store = Arc::clone(&self.node.store);
         let names = Names::of_directory(&self.node.directory);
         let chats: Vec<ChatId> = watched.keys().copied().collect();
         for some in chats.chunks(CHATS_AT_ONCE) {
             for end in store.chat_ends(some).await? {
-                let (mut from, upto) = (watched.get(&end.chat).copied().unwrap_or_default(), place_of(&end));
-                while !upto.is_within(from) {
-                    let read = page(&*store, &names, end.chat, from, upto).await?;
-                    if read.place == from {
-                        break;
-                    }
-                    // Rights are read after the words: whoever was forgotten before that is known now.
-                    let discretion = self.discretion().await?;
-                    for frame in &read.frames {
-                        if frame.words().is_some_and(|words| discretion.withholds(words)) {
-                            frame.withhold();
-                        }
-                    }
-                    if !self.hub.grow(end.chat, from, read.place, read.frames) {
-                        break;
-                    }
-                    from = read.place;
+                let from = watched.get(&end.chat).copied().unwrap_or_default();
+                match self.read_on(&names, end.chat, from, place_of(&end)).await {
+                    Err(error) if error.is_retryable() => return Err(error),
+                    // A row that cannot be read holds up its own chat alone (I7).
+                    Err(error) => tracing::error!(chat.id = %end.chat, %error, "a chat's events cannot be read"),
+                    Ok(()) => {}
                 }
             }
             for (chat, frame) in state::typing(some, &store.at_work(some).await?, &names) {
@@ -148,6 +141,29 @@ impl Keeper {
             let depths = store.depths().await?;
             let frames = [state::queues(&depths), state::cluster(&self.node)];
             frames.into_iter().flatten().for_each(|(key, frame)| self.hub.set(StateKey::Fleet(key), frame));
+        }
+        Ok(())
+    }
+
+    /// Reads the history of a chat on, from one place to another.
+    async fn read_on(&mut self, names: &Names, chat: ChatId, from: Place, upto: Place) -> Result<(), StoreError> {
+        let (store, mut from) = (Arc::clone(&self.node.store), from);
+        while !upto.is_within(from) {
+            let read = page(&*store, names, chat, from, upto).await?;
+            if read.place == from {
+                return Ok(());
+            }
+            // Rights are read after the words: whoever was forgotten before that is known now.
+            let discretion = self.discretion().await?;
+            for frame in &read.frames {
+                if frame.words().is_some_and(|words| discretion.withholds(words)) {
+                    frame.withhold();
+                }
+            }
+            if !self.hub.grow(chat, from, read.place, read.frames) {
+                return Ok(());
+            }
+            from = read.place;
         }
         Ok(())
     }

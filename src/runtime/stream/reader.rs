@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber, Number};
 use botfleet_actors::domain::ownership::LeaseKey;
+use botfleet_actors::ports::metrics;
 use botfleet_actors::ports::store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -64,6 +65,7 @@ pub struct Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.fleet.events.leave(&self.wanted);
+        metrics::stream_readers.handle().decrement(1.0);
     }
 }
 
@@ -91,6 +93,7 @@ impl Reader {
         let wanted = Wanted { chats: sees.chats, audit: sees.audit, fleet: sees.fleet };
         let joined = fleet.events.join(&wanted, &ends, block);
         let receiver = fleet.events.ends();
+        metrics::stream_readers.handle().increment(1.0);
         // From here on, dropping the reader lets it go.
         let mut reader = Self {
             fleet,
@@ -186,6 +189,7 @@ impl Reader {
                 }
                 Err(behind) => {
                     self.over = true;
+                    metrics::stream_readers_dropped_total.increment(1);
                     self.tell("dropped", &StreamDropped { behind });
                 }
             }
