@@ -19,7 +19,7 @@ impl ClusterStage {
         let until = Instant::now() + DEADLINE;
         loop {
             let quiet = self.simulation.world.wait_until_quiet(Duration::from_millis(500), DEADLINE).await;
-            let queues = &self.nodes[node].api().json("/api/v1/fleet").await.unwrap()["queues"];
+            let queues = &self.nodes[node].api().json::<Value>("/api/v1/fleet").await.unwrap()["queues"];
             let waiting: u64 = ["inbox", "turns", "outbox"].iter().map(|queue| queues[queue].as_u64().unwrap()).sum();
             if quiet && waiting == 0 {
                 break;
