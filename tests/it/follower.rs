@@ -102,6 +102,12 @@ impl Follower {
         entries.iter().all(|(chat, number)| last(chat) >= *number)
     }
 
+    /// Returns whether each chat that is named got everything up to these numbers of decisions.
+    pub(crate) fn has_decided(&self, decisions: &BTreeMap<String, i64>) -> bool {
+        let last = |chat: &String| self.decisions.get(chat).and_then(|numbers| numbers.last()).copied().unwrap_or(0);
+        decisions.iter().all(|(chat, number)| last(chat) >= *number)
+    }
+
     /// Requires that every number came once, in order, without a gap.
     pub(crate) fn assert_whole(&self) {
         assert_eq!(self.count("reset") + self.count("dropped"), 0, "{}", self.told);

@@ -54,6 +54,15 @@ async fn nothing_is_missed_over_two_nodes(mut stage: ClusterStage) {
         reader.assert_whole();
     }
     assert_eq!(readers[0].entries, readers[1].entries);
+    let mut decided = BTreeMap::new();
+    for chat in &stage.simulation.world.spec().chats {
+        let path = format!("/api/v1/chats/{}/decisions?limit=1", chat_name(chat));
+        let page: Value = stage.nodes[0].api().json(&path).await.unwrap();
+        decided.insert(chat_name(chat), page["decisions"][0]["number"].as_i64().unwrap());
+    }
+    for reader in &mut readers {
+        reader.until("the last decisions", |reader| reader.has_decided(&decided)).await;
+    }
     assert_eq!(readers[0].decisions, readers[1].decisions);
 
     // Each goes to the other node, and comes back with what it has.
