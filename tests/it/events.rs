@@ -91,8 +91,24 @@ async fn a_stream_that_is_cut_and_comes_back_has_no_gap_and_no_double() {
             page["entries"].as_array().unwrap().iter().map(|entry| entry["number"].as_i64().unwrap()).collect();
         assert_eq!(follower.entries[&chat], stored, "{chat}");
     }
-    for state in ["health", "alerts", "cluster", "queues", "typing"] {
+    for state in ["health", "alerts", "cluster", "queues"] {
         assert!(follower.count(state) > 0, "{state}: {:?}", follower.names);
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_later_is_told_who_is_at_work_and_hears_the_end_of_it() {
+    let stage = FleetStage::raise(1, 1, options(), Duration::from_secs(3)).await;
+    stage.until_polling().await;
+    let mut early = Follower::new(local(&stage), None, false);
+    early.open().await;
+    stage.say(0, "take your time");
+    early.until("a bot is at work", |follower| follower.told.contains(r#""step":"thinking""#)).await;
+    let mut late = Follower::new(local(&stage), None, false);
+    late.open().await;
+    late.until("so it is", |follower| follower.told.contains(r#""step":"thinking""#)).await;
+    for follower in [&mut early, &mut late] {
+        follower.until("nobody is any more", |follower| follower.told.contains(r#""at_work":[]"#)).await;
     }
 }
 
