@@ -47,8 +47,9 @@ SELECT chat, last_number, last_decision FROM chat_head WHERE chat `among 1` ORDE
     AT_WORK "at_work" = "\
 SELECT chat, bot, CASE state WHEN 'queued' THEN 'waiting' ELSE 'thinking' END AS step FROM turn \
 WHERE `open turns` state IN ('queued', 'claimed') AND +chat `among 1` \
-UNION SELECT chat, bot, CASE state WHEN 'sending' THEN 'sending' WHEN 'unknown' THEN 'unknown' ELSE 'typing' END FROM outbox \
-WHERE `open messages` state IN ('queued', 'sending', 'retry_at', 'unknown') AND +chat `among 1`";
+UNION SELECT chat, bot, CASE state WHEN 'sending' THEN 'sending' ELSE 'typing' END FROM outbox \
+WHERE `open messages` state IN ('queued', 'sending', 'retry_at') AND +chat `among 1` \
+UNION SELECT chat, bot, 'unknown' FROM outbox WHERE `open messages` state = 'unknown' AND +chat `among 1`";
 }
 
 fn statement(query: &DecisionQuery) -> &'static Sql {
