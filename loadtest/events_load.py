@@ -26,6 +26,9 @@ loader.exec_module(api)
 # Streams of one principal.
 STREAMS_MAX = 20
 
+# Keys of one account, well within what it may have.
+KEYS_MAX = 10
+
 
 def resident_mib(pid):
     """Returns the memory of a process that is resident."""
@@ -150,10 +153,12 @@ def main():
         with open(f"{folder}/pid", encoding="utf-8") as file:
             pid = int(file.read())
         local = api.Local(f"{folder}/botfleet.sock")
-        local.ask("POST", "/api/v1/users", {"name": "readers", "role": "viewer"})
         keys = []
         for number in range((asked.readers + STREAMS_MAX - 1) // STREAMS_MAX):
-            made = local.ask("POST", "/api/v1/users/readers/keys", {"name": f"k{number}", "role": "viewer", "days": 1})
+            user = f"readers{number // KEYS_MAX}"
+            if number % KEYS_MAX == 0:
+                local.ask("POST", "/api/v1/users", {"name": user, "role": "viewer"})
+            made = local.ask("POST", f"/api/v1/users/{user}/keys", {"name": f"k{number}", "role": "viewer", "days": 1})
             keys.append(json.loads(made)["key"])
         time.sleep(3)
         if not asyncio.run(measure(address, keys, asked, pid)):
