@@ -94,7 +94,9 @@ fn told(MessageWhy { entry, made_by, decisions }: &MessageWhy) -> String {
     // Writing to a String cannot fail.
     if let Some(made_by) = made_by {
         let _ = writeln!(text, "\nWhy it was said:");
-        made_by.decision.explanation.iter().for_each(|line| drop(writeln!(text, "{line}")));
+        for line in &made_by.decision.explanation {
+            let _ = writeln!(text, "{line}");
+        }
         let turns = made_by.decision.turns.iter().flatten();
         for turn in turns.filter(|turn| turn.id == made_by.turn) {
             let model = turn.model.as_deref().unwrap_or("no model");
@@ -104,7 +106,9 @@ fn told(MessageWhy { entry, made_by, decisions }: &MessageWhy) -> String {
     }
     for decision in decisions {
         let _ = writeln!(text, "\nWhat came of it:");
-        decision.explanation.iter().for_each(|line| drop(writeln!(text, "{line}")));
+        for line in &decision.explanation {
+            let _ = writeln!(text, "{line}");
+        }
     }
     text
 }
