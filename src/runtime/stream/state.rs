@@ -53,14 +53,13 @@ pub(super) fn queues(depths: &QueueDepths) -> Option<Named> {
 
 /// Makes the frame of the cluster, as this node saw it last.
 pub(super) fn cluster(node: &Node) -> Option<Named> {
-    let now = match node.leases.picture() {
-        Some(picture) => of_picture(&picture),
-        None => {
-            let known = node.directory.known();
-            let (bots, chats) = (known.bots.len(), known.chats.len());
-            let alone = NodeNow { name: node.name.clone(), state: NodeState::Alive, bots, chats };
-            ClusterNow { nodes: vec![alone], moves: 0, unowned: 0 }
-        }
+    let now = if let Some(picture) = node.leases.picture() {
+        of_picture(&picture)
+    } else {
+        let known = node.directory.known();
+        let (bots, chats) = (known.bots.len(), known.chats.len());
+        let alone = NodeNow { name: node.name.clone(), state: NodeState::Alive, bots, chats };
+        ClusterNow { nodes: vec![alone], moves: 0, unowned: 0 }
     };
     named("cluster", &now)
 }
