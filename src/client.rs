@@ -21,6 +21,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Most time for an answer that is handed on as it comes.
 const COPY_WITHIN: Duration = Duration::from_mins(30);
 
+/// Most time for which a stream of events is followed by one call.
+const FOLLOW_WITHIN: Duration = Duration::from_hours(24 * 365);
+
+/// The longest silence of a stream of events: it breathes every 15 seconds.
+const SILENT_FOR: Duration = Duration::from_secs(45);
+
+/// Largest event.
+const EVENT_MAX_BYTES: usize = 1024 * 1024;
+
 /// Largest answer.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -190,6 +199,23 @@ impl Client {
         Ok(())
     }
 
+    /// Calls a route whose answer is a stream of events.
+    ///
+    /// # Errors
+    /// The reason why there is no stream.
+    pub async fn follow<R: Route>(&self, call: Call<R>) -> Result<Following, CallError> {
+        let mut request = self.request(&call)?.timeout(FOLLOW_WITHIN);
+        if let Some(id) = &call.last_event {
+            request = request.header("last-event-id", id);
+        }
+        let response = self.sent(request).await?;
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            return Err(refused(status, &body(response).await?));
+        }
+        Ok(Following { response, unread: Vec::new() })
+    }
+
     fn request<R: Route>(&self, call: &Call<R>) -> Result<reqwest::RequestBuilder, CallError> {
         let address = address::<R>(&call.path, &call.query).map_err(|unfit| CallError::Unfit(unfit.to_string()))?;
         let url = format!("{}{address}", self.base);
@@ -260,6 +286,63 @@ fn is_loopback(address: &str) -> bool {
     })
 }
 
+/// A stream of events that is followed.
+#[derive(Debug)]
+pub struct Following {
+    response: reqwest::Response,
+    unread: Vec<u8>,
+}
+
+/// An event as it was received.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// The name.
+    pub name: String,
+    /// The id, where the event has one.
+    pub id: Option<String>,
+    /// The data.
+    pub data: String,
+}
+
+impl Following {
+    /// Waits for the next event; `None` when the stream ended, broke off or fell silent: call again with the last id.
+    ///
+    /// # Errors
+    /// `Foreign` for an event that is larger than any of the fleet's.
+    pub async fn next(&mut self) -> Result<Option<Received>, CallError> {
+        loop {
+            if let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = self.unread.drain(..end + 2).collect();
+                match received(&String::from_utf8_lossy(&event)) {
+                    Some(event) => return Ok(Some(event)),
+                    None => continue,
+                }
+            }
+            if self.unread.len() > EVENT_MAX_BYTES {
+                return Err(CallError::Foreign(format!("an event is longer than {EVENT_MAX_BYTES} bytes")));
+            }
+            match tokio::time::timeout(SILENT_FOR, self.response.chunk()).await {
+                Ok(Ok(Some(piece))) => self.unread.extend_from_slice(&piece),
+                Ok(Ok(None) | Err(_)) | Err(_) => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Reads the lines of an event; `None` for a comment.
+fn received(lines: &str) -> Option<Received> {
+    let mut event = Received::default();
+    for line in lines.lines() {
+        match line.split_once(": ") {
+            Some(("event", name)) => name.clone_into(&mut event.name),
+            Some(("id", id)) => event.id = Some(id.to_owned()),
+            Some(("data", data)) => event.data.push_str(data),
+            _ => {}
+        }
+    }
+    (!event.data.is_empty()).then_some(event)
+}
+
 async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(CallError::Unanswered)? {
@@ -307,5 +390,13 @@ mod tests {
         let client = Client::new("unix:botfleet.sock").unwrap();
         assert_eq!(client.address(), format!("unix:{}", here.display()));
         assert!(client.is_local() && !Client::new("127.0.0.1:8080").unwrap().is_local());
+    }
+
+    #[test]
+    fn events_are_read_and_comments_left_out() {
+        let event = received("id: 1:2.3\nevent: entry\ndata: {\"a\":\"b: c\"}\n\n");
+        let (name, data) = ("entry".to_owned(), r#"{"a":"b: c"}"#.to_owned());
+        assert_eq!(event, Some(Received { name, id: Some("1:2.3".to_owned()), data }));
+        assert_eq!(received(":\n\n"), None);
     }
 }

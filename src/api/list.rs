@@ -2,8 +2,8 @@
 
 use super::route::Route;
 use super::{
-    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, orders, outcomes, people, roster,
-    session, style, user_access, users,
+    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, messages, orders, outcomes, people,
+    roster, session, style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -16,6 +16,7 @@ pub trait Visitor {
 pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<fleet::Get>();
     visitor.visit::<events::Watch>();
+    visitor.visit::<events::Dashboard>();
     visitor.visit::<outcomes::List>();
     visitor.visit::<style::Get>();
     visitor.visit::<roster::Replace>();
@@ -25,6 +26,8 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<control::LiftPauses>();
     visitor.visit::<bots::SetDelivery>();
     visitor.visit::<chats::Decisions>();
+    visitor.visit::<messages::List>();
+    visitor.visit::<messages::Get>();
     visitor.visit::<people::Get>();
     visitor.visit::<people::Forget>();
     visitor.visit::<people::OptOut>();

@@ -31,6 +31,7 @@ pub mod events;
 pub mod fleet;
 pub mod keys;
 pub mod list;
+pub mod messages;
 mod object;
 #[cfg(feature = "schema")]
 pub mod openapi;

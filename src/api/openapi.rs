@@ -203,6 +203,7 @@ impl Made {
         let means = match form {
             Form::Json => "Done.",
             Form::Lines => "A JSON value a line; the schema is that of a line.",
+            Form::Socket => "The connection becomes a WebSocket; the schema is that of each message, a text with JSON.",
             Form::Events => "Server-sent events; the schema is that of the data of an event.",
         };
         let mut done = ResponseBuilder::new().description(means).content(form.media_type(), content);
@@ -213,7 +214,8 @@ impl Made {
             done = done.header("Deprecation", header("The time since which the route is deprecated.", "^@[0-9]+$"));
             done = done.header("Sunset", header("The time from which the route may be gone.", " GMT$"));
         }
-        operation = operation.response("200", done.build());
+        let status = if form == Form::Socket { "101" } else { "200" };
+        operation = operation.response(status, done.build());
         if <R::Answer as Answer>::MAY_WAIT {
             operation = operation.response("202", self.under_way());
         }

@@ -90,12 +90,20 @@ pub struct Call<R: Route> {
     pub body: R::Body,
     /// The version that the caller read, where the route asks for it.
     pub if_match: Option<i64>,
+    /// The id of the last event that the caller received, where the answer is a stream of events.
+    pub last_event: Option<String>,
 }
 
 impl<R: Route> Call<R> {
     /// Makes a call that names no version.
     pub fn new(path: R::Path, query: R::Query, body: R::Body) -> Self {
-        Self { path, query, body, if_match: None }
+        Self { path, query, body, if_match: None, last_event: None }
+    }
+
+    /// Names the last event that the caller received.
+    #[must_use]
+    pub fn after_event(self, id: Option<String>) -> Self {
+        Self { last_event: id, ..self }
     }
 
     /// Names the version that the caller read.

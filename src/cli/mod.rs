@@ -16,6 +16,8 @@
 //! | `people` | `botfleet people`: shows what is stored about a person, and carries out their rights |
 //! | `audit` | `botfleet audit`: lists what operators did, checks that nobody changed it, and takes it out |
 //! | `eval` | `botfleet eval`: measures parts of the engine, without a fleet |
+//! | `messages` | `botfleet messages`: lists what was said in a chat, or shows one message with its why |
+//! | `watch` | `botfleet watch`: follows what happens |
 //! | `why` | `botfleet why`: explains why a bot spoke, and why not the others |
 //! | `replay` | `botfleet replay`: runs a recorded chat under another manifest |
 //! | `health` | `botfleet health`: tells whether the running node is well, for probes |
@@ -40,6 +42,7 @@ mod first_admin;
 pub mod health;
 pub mod inputs;
 pub mod launcher;
+pub mod messages;
 pub mod migrate;
 mod online;
 pub mod operators;
@@ -52,6 +55,7 @@ mod signals;
 pub mod store;
 pub mod style;
 mod transport;
+pub mod watch;
 pub mod why;
 
 use std::process::ExitCode;
@@ -117,6 +121,10 @@ pub enum Command {
     /// Measures parts of the engine, without a fleet and without a network.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Lists the messages of a chat of the running fleet, or shows one with its why.
+    Messages(messages::MessagesArgs),
+    /// Follows what happens in the running fleet, for as long as it runs.
+    Watch(watch::WatchArgs),
     /// Explains decisions of the running fleet: why a bot spoke, and why not the others.
     Why(why::WhyArgs),
     /// Runs a recorded chat through the engine with another manifest, and tells what would differ; sends nothing.
@@ -183,6 +191,8 @@ fn started(command: &Command) -> LocalBoxFuture<'_, anyhow::Result<ExitCode>> {
         Command::People(command) => people::execute(command).boxed_local(),
         Command::Audit(command) => audit::execute(command).boxed_local(),
         Command::Eval(command) => eval::execute(command).boxed_local(),
+        Command::Messages(args) => messages::execute(args).boxed_local(),
+        Command::Watch(args) => watch::execute(args).boxed_local(),
         Command::Why(args) => why::execute(args).boxed_local(),
         Command::Replay(args) => replay::execute(args).boxed_local(),
         Command::Style(args) => style::execute(args).boxed_local(),

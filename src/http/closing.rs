@@ -29,6 +29,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::certificate::Certificate;
 use super::connection::{self, Site, Stream};
 use super::counted::{Counted, Open};
+use super::place::Place;
 use super::socket::LocalSocket;
 use super::transport::Transport;
 use crate::operate::context::network_of;
@@ -114,8 +115,7 @@ async fn serve(
             Some(_) = connections.join_next() => continue,
             Ok(()) = &mut closing => break,
         };
-        let connection = connection::serve(stream, Arc::clone(&site), leaving.clone());
-        connections.spawn(async move { drop((connection.await, place)) });
+        connections.spawn(connection::serve(stream, Arc::clone(&site), leaving.clone(), Place::new(place)));
     }
     drop(listener);
     leave.send_replace(true);

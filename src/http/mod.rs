@@ -21,6 +21,10 @@
 //! | `refusals` | who was refused, told in the log now and then |
 //! | `limits`, `counted` | limits of requests, and of streams and connections that are open at a time |
 //! | `certificate`, `expiry` | the certificate of a port, read again when its files change, and told of before it ends |
+//! | `limits` | limits of requests and streams |
+//! | `events` | streams of events, as server-sent events or over a WebSocket |
+//! | `place`, `stalled` | the place that a connection takes, and its end when its peer stops reading |
+//! | `certificate` | the certificate of a port, read again when its files change |
 //! | `transport` | the way in which a port speaks, and the peers that it serves |
 //! | `webhook` | the receiver of updates, on a port of its own |
 //!
@@ -38,6 +42,7 @@ mod connection;
 mod counted;
 mod documents;
 pub mod edge;
+mod events;
 mod expiry;
 mod forwarded;
 mod guard;
@@ -49,11 +54,13 @@ mod identity;
 pub mod limits;
 mod measured;
 mod mount;
+mod place;
 pub mod port;
 mod problem;
 mod refusals;
 pub mod server;
 mod setup;
 pub mod socket;
+mod stalled;
 pub mod transport;
 pub mod webhook;

@@ -2,17 +2,16 @@
 //!
 //! A request goes through one way: who asks, the permission, the path, the filters, the body, the operation, the answer.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{RawPathParams, RawQuery, Request, State};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts as _, RawPathParams, RawQuery, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use botfleet_actors::domain::ownership::NodeRole;
@@ -24,12 +23,14 @@ use super::body::{Unreceived, received};
 use super::client_address::Client;
 use super::conditions::{etag, if_match, is_known};
 use super::edge::Edge;
+use super::events::{as_events, as_socket};
 use super::headers::REQUEST_ID;
 use super::idempotency::{self, Act, Outcome};
 use super::identity;
 use super::limits::OpenStream;
+use super::place::Place;
 use super::refusals::Sender;
-use crate::api::answer::{Answer, Content, Form, NamedEvent, Written};
+use crate::api::answer::{Answer, Content, Form, Written};
 use crate::api::deprecation::Deprecation;
 use crate::api::list::{Visitor, each};
 use crate::api::route::{Body as _, Call, Method, Need, Route};
@@ -52,8 +53,14 @@ const LOOKED_AT_EVERY: Duration = Duration::from_millis(300);
 /// Time for which a stream goes on while the store does not tell whether its principal still may.
 const UNCERTAIN_FOR: Duration = Duration::from_secs(30);
 
-/// Interval of the empty comments that keep proxies from closing a quiet stream.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// Longest id of an event that a client comes back with.
+const LAST_EVENT_MAX: usize = 4 * 1024;
+
+/// The header with that id.
+///
+/// # Source
+/// HTML Standard, "Server-sent events".
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Returns the router of all routes that a node of that role serves.
 pub(super) fn routes(role: NodeRole) -> Router<Edge> {
@@ -112,6 +119,7 @@ struct Asked<'a> {
     path: &'a str,
     query: &'a str,
     if_match: Option<i64>,
+    last_event: Option<String>,
     headers: &'a HeaderMap,
     body: &'a [u8],
 }
@@ -141,12 +149,16 @@ impl Mounted {
         RawQuery(query): RawQuery,
         request: Request,
     ) -> Result<Response, Failure> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let client = head.extensions.get::<Client>().copied().ok_or_else(no_client)?;
         let installation = edge.operations.installation().await?;
         let (sent, principal) = self.caller(&edge, client, &head, installation).await?;
         // Nothing is read of the body before.
         (self.grant)(&principal)?;
+        let upgrade = match self.form {
+            Form::Socket => Some(WebSocketUpgrade::from_request_parts(&mut head, &edge).await.map_err(no_socket)?),
+            Form::Json | Form::Lines | Form::Events => None,
+        };
         let if_match = if_match(&head.headers)?;
         if self.if_match && if_match.is_none() {
             return Err(Failure::new(Code::IfMatchNeeded, "send `If-Match` with the `ETag` that you read"));
@@ -161,8 +173,10 @@ impl Mounted {
         let query = query.unwrap_or_default();
         let parts = [path.as_bytes(), query.as_bytes(), &body];
         let request = key.map(|key| keyed(&principal, key, self.name, parts));
+        let last_event = last_event(&head.headers)?;
+        let headers = &head.headers;
         let asked =
-            Asked { principal: &principal, path: &path, query: &query, if_match, headers: &head.headers, body: &body };
+            Asked { principal: &principal, path: &path, query: &query, if_match, last_event, headers, body: &body };
         let operations = edge.operations.clone();
         let act = (self.act)(operations.clone(), &asked)?;
         let outcome = match request {
@@ -178,8 +192,13 @@ impl Mounted {
         if let Some(etag) = etag.as_ref().filter(|etag| reads && is_known(&head.headers, etag)) {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag.clone())]).into_response());
         }
+        if stream.is_some()
+            && let Some(place) = head.extensions.get::<Place>()
+        {
+            place.give_back();
+        }
         let ended = ended(operations, sent, principal, stream);
-        let mut response = shown(content, self.form, ended);
+        let mut response = shown(content, self.form, upgrade, ended);
         let headers = response.headers_mut();
         if let Some(etag) = etag {
             headers.insert(header::ETAG, etag);
@@ -220,7 +239,7 @@ impl Mounted {
             at: edge.operations.now(),
         };
         let network = context.network();
-        let sent = identity::sent(client, &head.method, &head.headers, installation);
+        let sent = identity::sent(client, &head.method, self.form == Form::Socket, &head.headers, installation);
         if !matches!(sent, Ok(Sent::Local | Sent::Session(_) | Sent::Key(_))) {
             edge.limits.stranger(network).await?;
         }
@@ -257,6 +276,18 @@ fn marked(mut answer: Response, deprecation: Option<&Deprecation>) -> Response {
 /// Returns the failure of a request whose connection left no word of its sender.
 pub(super) fn no_client() -> Failure {
     Failure::new(Code::Unreadable, "the connection is of no known kind")
+}
+
+fn no_socket(_: axum::extract::ws::rejection::WebSocketUpgradeRejection) -> Failure {
+    Failure::new(Code::UpgradeNeeded, "this is a WebSocket: send the headers of an upgrade, by HTTP/1.1")
+}
+
+/// Returns the id of the last event that the client received.
+fn last_event(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let Some(id) = headers.get(LAST_EVENT) else { return Ok(None) };
+    let wrong = || Failure::new(Code::BadRequest, "`Last-Event-ID` is no id of an event");
+    let id = id.to_str().ok().filter(|id| id.len() <= LAST_EVENT_MAX).ok_or_else(wrong)?;
+    Ok((!id.is_empty()).then(|| id.to_owned()))
 }
 
 fn text_of(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
@@ -299,7 +330,7 @@ fn act_of<R: Route>(operations: Operations, asked: &Asked<'_>) -> Result<Act, Fa
     let path = serde_urlencoded::from_str(asked.path).map_err(|error| in_part("path", &error))?;
     let query = serde_urlencoded::from_str(asked.query).map_err(|error| in_part("query", &error))?;
     let body = read(asked.headers, asked.body, R::Body::NEED, R::EXAMPLE.body)?;
-    let call = Call { path, query, body, if_match: asked.if_match };
+    let call = Call { path, query, body, if_match: asked.if_match, last_event: asked.last_event.clone() };
     Ok(Box::pin(async move { R::act(&operations, by, call).await?.written() }))
 }
 
@@ -338,7 +369,12 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], need: Need, examp
     value.map_err(|error| Failure::new(Code::BadRequest, format!("{error}; {}", hint())))
 }
 
-fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 'static) -> Response {
+fn shown(
+    content: Content,
+    form: Form,
+    upgrade: Option<WebSocketUpgrade>,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> Response {
     let kind = [(header::CONTENT_TYPE, form.media_type())];
     match content {
         Content::Json(json) => (kind, json).into_response(),
@@ -347,9 +383,11 @@ fn shown(content: Content, form: Form, ended: impl Future<Output = ()> + Send + 
         }
         Content::Lines(lines) => (kind, Body::from_stream(broken_off(lines, ended))).into_response(),
         Content::Events(events) => {
-            let event = |event: NamedEvent| Ok::<_, Infallible>(Event::default().event(event.name).data(event.data));
-            let events = events.map(event).take_until(Box::pin(ended));
-            Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT_EVERY)).into_response()
+            let events = events.take_until(Box::pin(ended));
+            match upgrade {
+                Some(upgrade) => as_socket(upgrade, events),
+                None => as_events(events),
+            }
         }
     }
 }

@@ -78,7 +78,7 @@ async fn claimed(edge: &Edge, token: String, request: Request) -> Result<(), Fai
     };
     edge.limits.stranger(context.network()).await?;
     let installation = edge.operations.installation().await?;
-    let sent = identity::sent(client, &head.method, &head.headers, installation)?;
+    let sent = identity::sent(client, &head.method, false, &head.headers, installation)?;
     if !matches!(sent, Sent::Nothing | Sent::Local) {
         return Err(Failure::new(Code::BadRequest, "sign out first"));
     }

@@ -1,6 +1,5 @@
 //! Operations on chats. Layer `operate`.
 
-use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number};
 use botfleet_actors::ports::archive::{DECISIONS_MAX, DecisionQuery};
 
@@ -58,13 +57,7 @@ impl Operations {
         chat: &str,
         asked: DecisionsAsked,
     ) -> Result<DecisionPage, Failure> {
-        let unknown = || Failure::new(Code::UnknownChat, format!("{chat:?} is no chat of the manifest, by name or id"));
-        let chat = by.chat(self.fleet.chat_called(chat).ok_or_else(unknown)?)?;
-        if let Some(texts) = texts {
-            texts.chat(chat)?;
-            let entry = self.entry(texts, Act::ReadMessages, AuditObject::new(ObjectKind::Chat, chat))?;
-            self.fleet.audit.reading(entry, chat).await?;
-        }
+        let chat = self.read_chat(by, texts, chat).await?;
         let entry = match asked.about {
             None => None,
             Some(About::Entry(entry)) => Some(entry),

@@ -84,6 +84,7 @@ codes! {
     WrongType = "wrong_type" 415: "Send `content-type: application/json`.";
     Refused = "refused" 422: "Correct the manifest: the detail names the place.";
     IdempotencyMismatch = "idempotency_mismatch" 422: "Send each request with an `Idempotency-Key` of its own.";
+    UpgradeNeeded = "upgrade_needed" 426: "Open a WebSocket: send the headers of an upgrade, by HTTP/1.1.";
     IdempotencyKeyNeeded = "idempotency_key_needed" 428: "Send `Idempotency-Key`: a random value, the same with each repeat of the request.";
     IfMatchNeeded = "if_match_needed" 428: "Send `If-Match` with the `ETag` that you read.";
     TooManyTries = "too_many_tries" 429: "Try again after the time that `Retry-After` tells.";

@@ -32,6 +32,7 @@ pub mod first_admin;
 mod fleet;
 pub mod grant;
 pub mod keys;
+mod messages;
 pub mod operations;
 pub mod orders;
 mod people;

@@ -30,8 +30,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::accounts::Accounts;
 use super::audit::Audit;
 use super::credentials::Credentials;
-use super::events::EventHub;
 use super::health::{HealthWatch, share};
+use super::stream::hub::EventHub;
 use super::view::{BudgetView, FleetView, Health};
 
 /// Time within which an actor must answer; otherwise the view leaves it out.
@@ -251,6 +251,7 @@ impl RunningFleet {
     pub(super) fn begin_stopping(&self) {
         self.health.fall_silent();
         self.stopping.store(true, Ordering::Release);
+        self.events.close();
     }
 
     /// Returns whether the fleet's root runs.

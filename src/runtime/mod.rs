@@ -13,7 +13,9 @@
 //! | `fleet` | shows and steers a node |
 //! | `cluster_view`, `cluster_orders` | show and steer the cluster |
 //! | `roster_diff` | the changes that another manifest would make |
-//! | `events` | live events for watchers |
+//! | `events` | what the bus tells whoever watches |
+//! | `stream` | the stream of events |
+//! | `messages` | messages of chats, and one message with its why |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | gives people's orders to the owners of what they concern, and waits for their end |
 //! | `own_file` | writes files of this user alone: keys, tokens and links |
@@ -39,6 +41,7 @@ pub mod events;
 pub mod fleet;
 pub mod health;
 mod home;
+pub mod messages;
 pub mod online;
 pub mod orders;
 pub mod own_file;
@@ -49,6 +52,7 @@ pub mod replay;
 pub mod roster_diff;
 mod starting;
 mod stopping;
+pub mod stream;
 pub mod style;
 pub mod view;
 pub mod webhooks;

@@ -26,11 +26,13 @@ use super::audit::Audit;
 use super::audit_key::audit_key;
 use super::clock::TelegramDates;
 use super::credentials::Credentials;
-use super::events::{self, EventHub};
+use super::events;
 use super::fleet::RunningFleet;
 use super::health::{HealthWatch, Watched};
 use super::home::Home;
 use super::recorder;
+use super::stream::hub::EventHub;
+use super::stream::keeper::Keeper;
 use super::webhooks::webhooks;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::entry::ProviderEntry;
@@ -107,6 +109,14 @@ impl RunningFleet {
         let events = Arc::new(EventHub::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
+        let keeper = Keeper {
+            node: Arc::clone(&node),
+            hub: Arc::clone(&events),
+            audit: Arc::clone(&audit),
+            health: Arc::clone(&health),
+            rights: Arc::default(),
+        };
+        tasks.spawn(keeper.keep());
         tasks.spawn(recorder::add_up());
         tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&requests), Arc::clone(&node.clock)));
         tasks.spawn(Arc::clone(&audit).keep());

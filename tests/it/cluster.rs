@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod events;
 mod limits;
 mod orders;
 mod sign_in;

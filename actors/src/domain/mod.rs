@@ -20,6 +20,7 @@
 //! | `schema` | the check of a JSON answer against its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `operator_order` | orders of operators to the owner of a bot or chat |
+//! | `watching` | the ends of chats' histories, and bots at work, for whoever watches |
 //! | `commit` | the operations of a group commit and the pure code that judges them |
 
 pub mod allowance;
@@ -53,4 +54,5 @@ pub mod text;
 pub mod time;
 pub mod transcript;
 pub mod turn;
+pub mod watching;
 pub mod window;

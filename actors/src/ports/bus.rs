@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId};
+use crate::domain::ids::{BotId, ChatId, ConfigSeq, Number, TelegramChatId};
 use crate::domain::operator_order::OrderTarget;
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::silence::Silence;
@@ -69,6 +69,10 @@ pub enum BusMessage {
     ConfigurationChanged(ConfigSeq),
     /// Something happened.
     Event(LiveEvent),
+    /// Chats that somebody watches at the sender's node, for a few seconds from now on.
+    Watching(Vec<ChatId>),
+    /// Watched chats whose histories grew, each with the number of its last entry.
+    Appended(Vec<(ChatId, Number)>),
 }
 
 /// The bus. It never fails its caller and never makes its caller wait: a message that cannot be sent at once is dropped

@@ -282,6 +282,10 @@ metrics! {
         counter http_connections_refused_total { reason }
         /// Days until the certificate of the API's port, or one of its chain, ends; negative afterwards.
         gauge tls_certificate_left_days {}
+        /// Readers of the stream of events.
+        gauge stream_readers {}
+        /// Readers of the stream of events that did not keep up and were dropped.
+        counter stream_readers_dropped_total {}
         /// Entries of the audit that this node sealed.
         counter audit_entries_sealed_total {}
         /// Alerts by webhook or chat.

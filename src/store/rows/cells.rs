@@ -20,6 +20,7 @@ use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::domain::turn::TurnState;
+use botfleet_actors::domain::watching::WorkStep;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
 
@@ -70,7 +71,7 @@ counts!(u8 u16 u32 usize);
 
 names! {
     BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState Role
-    TurnState Verdict
+    TurnState Verdict WorkStep
 }
 
 cells! {

@@ -295,6 +295,7 @@ impl ChatState {
     }
 
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
+        let (id, last) = (self.profile.id, Number(base.0 + step.entries.len() as i64));
         let advance = Advance {
             chat: self.profile.id,
             epoch: self.epoch,
@@ -321,9 +322,12 @@ impl ChatState {
         let begun = step.begun;
         self.shares.count(&begun);
         self.node.committer.submit(Operation::Advance(advance), move |result| {
-            if result.is_ok() && !away.is_empty() {
-                // Bots that live elsewhere find their turns in the store.
-                node.wake_bots(away);
+            if result.is_ok() {
+                node.appended(id, last);
+                if !away.is_empty() {
+                    // Bots that live elsewhere find their turns in the store.
+                    node.wake_bots(away);
+                }
             }
             let _ = chat.cast(ChatMsg::Advanced(generation, result, begun));
         });

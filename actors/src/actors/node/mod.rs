@@ -18,6 +18,7 @@ pub mod traffic;
 pub mod usernames;
 pub mod vitals;
 pub mod voices;
+pub mod watched;
 pub mod webhooks;
 
 use std::collections::HashMap;
@@ -42,6 +43,7 @@ use crate::actors::node::traffic::Traffic;
 use crate::actors::node::usernames::Usernames;
 use crate::actors::node::vitals::Vitals;
 use crate::actors::node::voices::Voices;
+use crate::actors::node::watched::Watched;
 use crate::actors::orders::memory::Orders;
 use crate::actors::orders::people::People;
 use crate::behaviour::generator::Generator;
@@ -162,6 +164,8 @@ pub struct Node {
     pub vitals: Vitals,
     /// Wakes whoever waits here for the end of an operator's order.
     pub orders_ended: Notify,
+    /// Chats that somebody watches.
+    pub watched: Watched,
     budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
@@ -217,6 +221,7 @@ impl Node {
             operators: OnceLock::new(),
             vitals: Vitals::default(),
             orders_ended: Notify::new(),
+            watched: Watched::default(),
             budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }
