@@ -28,7 +28,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::certificate::Certificate;
 use super::connection::{self, Site, Stream};
-use super::counted::{Counted, Open};
+use super::counted::Counted;
 use super::place::Place;
 use super::socket::LocalSocket;
 use super::transport::Transport;
@@ -77,9 +77,6 @@ impl Server {
     }
 }
 
-/// The place of a connection among all of the server, and among those of its network.
-type Place = (OwnedSemaphorePermit, Option<Open<IpNet>>);
-
 /// Accepts connections until `closing` is sent, then answers the requests under way.
 ///
 /// Bounds the resources that strangers can hold: at most `connections_max` connections, handshakes among them. Further
@@ -115,7 +112,7 @@ async fn serve(
             Some(_) = connections.join_next() => continue,
             Ok(()) = &mut closing => break,
         };
-        connections.spawn(connection::serve(stream, Arc::clone(&site), leaving.clone(), Place::new(place)));
+        connections.spawn(connection::serve(stream, Arc::clone(&site), leaving.clone(), place));
     }
     drop(listener);
     leave.send_replace(true);
@@ -133,7 +130,7 @@ async fn accept(listener: &Listener, room: &Room, refusals: &mut [Refusals; 2]) 
     let place = Arc::clone(&room.all).acquire_owned().await.map_err(io::Error::other)?;
     let (listener, transport) = match listener {
         Listener::Port(listener, transport) => (listener, transport),
-        Listener::Local(socket) => return Ok((Stream::Local(socket.accept().await?), (place, None))),
+        Listener::Local(socket) => return Ok((Stream::Local(socket.accept().await?), Place::new(place, None))),
     };
     let [strangers, crowds] = refusals;
     loop {
@@ -149,7 +146,7 @@ async fn accept(listener: &Listener, room: &Room, refusals: &mut [Refusals; 2]) 
             Some(None) => crowds.count(),
             counted => {
                 let _ = stream.set_nodelay(true);
-                return Ok((Stream::Port(stream, peer), (place, counted.flatten())));
+                return Ok((Stream::Port(stream, peer), Place::new(place, counted.flatten())));
             }
         }
     }

@@ -5,15 +5,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ipnet::IpNet;
 use tokio::sync::OwnedSemaphorePermit;
+
+use super::counted::Open;
 
 /// A place, held until it is given back or its connection ends.
 #[derive(Clone, Debug)]
-pub(super) struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub(super) struct Place(Arc<Mutex<Option<Held>>>);
+
+/// The place among all connections of the server, and among those of the peer's network.
+type Held = (OwnedSemaphorePermit, Option<Open<IpNet>>);
 
 impl Place {
-    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self(Arc::new(Mutex::new(Some(permit))))
+    pub(super) fn new(permit: OwnedSemaphorePermit, of_network: Option<Open<IpNet>>) -> Self {
+        Self(Arc::new(Mutex::new(Some((permit, of_network)))))
     }
 
     /// Gives the place back.
