@@ -14,6 +14,8 @@ pub mod http;
 pub mod llm;
 pub mod logs;
 pub mod operate;
+pub mod outbound;
 pub mod runtime;
+pub mod sealing;
 pub mod store;
 pub mod telegram;

@@ -22,7 +22,7 @@
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `style` | `botfleet style`: shows how differently personas write |
 //! | `apply` | `botfleet apply`: gives the running fleet another manifest |
-//! | `operators` | `botfleet login`, `user`, `key` and others: those who operate the fleet |
+//! | `operators` | `botfleet login`, `user`, `key`, `secrets` and others: those who operate the fleet |
 //! | `api` | calls the API of the running fleet for a command |
 //! | `inputs` | the flags that `run` and `check` share, and the files that they name |
 //!
@@ -58,7 +58,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::operators::{account, keys, sessions, users};
+use crate::cli::operators::{account, keys, secrets, sessions, users};
 use crate::cli::output::{EXIT_USAGE, faults_text, tell};
 use crate::config::fault::Faults;
 
@@ -138,6 +138,9 @@ pub enum Command {
     /// Makes, lists and ends API keys.
     #[command(subcommand)]
     Key(keys::KeyCommand),
+    /// Gives tokens and keys to the running fleet, and looks after the keys that seal them.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Lists and ends sessions.
     #[command(subcommand)]
     Session(sessions::SessionCommand),
@@ -178,6 +181,7 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::SecondFactor(command) => account::second_factor(command).await,
         Command::User(command) => users::execute(command).await,
         Command::Key(command) => keys::execute(command).await,
+        Command::Secrets(command) => secrets::execute(command).await,
         Command::Session(command) => sessions::execute(command).await,
         Command::Health(args) => health::execute(args).await,
     };

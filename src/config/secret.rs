@@ -219,7 +219,7 @@ pub fn token_of(credential: &str, folder: &Path, bot: i64) -> Result<SecretStrin
 ///
 /// # Source
 /// Bot API, "Authorizing your bot".
-pub(super) fn token_id(text: &str) -> Option<i64> {
+pub fn token_id(text: &str) -> Option<i64> {
     let (id, key) = text.split_once(':')?;
     let key_fits = key.len() >= 35 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let id_fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());

@@ -13,7 +13,7 @@ use botfleet_actors::ports::requests::Requests;
 
 use super::fleet::RunningFleet;
 
-/// The accounts of those who operate the fleet, the file of the key that seals their seeds, and their keyed requests.
+/// The accounts of those who operate the fleet, the file of the key that sealed their seeds in earlier versions, and their keyed requests.
 pub(super) struct Accounts {
     pub(super) store: Arc<dyn Operators>,
     pub(super) key_file: Option<PathBuf>,
@@ -50,7 +50,7 @@ impl RunningFleet {
         Arc::clone(&self.accounts.requests)
     }
 
-    /// Returns the file of the key that seals seeds of one-time codes, where one is set.
+    /// Returns the file of the key that sealed seeds of one-time codes in earlier versions, where one is set.
     pub fn key_file(&self) -> Option<&PathBuf> {
         self.accounts.key_file.as_ref()
     }

@@ -16,6 +16,7 @@ use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::operators::Operators;
 use botfleet_actors::ports::requests::Requests;
+use botfleet_actors::ports::secrets::Secrets;
 use botfleet_actors::ports::store::{Store, Tenure};
 
 use super::clock::{MachineClock, TelegramDates, boot_time};
@@ -41,6 +42,8 @@ pub(super) struct Home {
     pub(super) operators: Arc<dyn Operators>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) requests: Arc<dyn Requests>,
+    /// Sealed secrets.
+    pub(super) secrets: Arc<dyn Secrets>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -79,6 +82,7 @@ impl Home {
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
+        let secrets = Arc::clone(&store) as Arc<dyn Secrets>;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
         let roster = store.apply_roster(plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
@@ -87,7 +91,7 @@ impl Home {
             place: Place::Alone(tenure.epoch),
             bus: Arc::new(LocalBus::default()),
         };
-        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, secrets, clock, seat, roster, tenure })
     }
 
     async fn among(
@@ -119,7 +123,8 @@ impl Home {
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
-        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
+        let secrets = Arc::clone(&store) as Arc<dyn Secrets>;
+        Ok(Self { store, operators, audit, requests, secrets, clock, seat, roster, tenure })
     }
 }
 

@@ -85,6 +85,18 @@ pub enum Act {
     RotateKey,
     /// Ended an API key.
     EndKey,
+    /// Gave a bot's token or a provider's key.
+    SetSecret,
+    /// Removed a bot's token or a provider's key that was given.
+    RemoveSecret,
+    /// Sealed all secrets with the newest key.
+    RotateSecrets,
+    /// Retired a key that sealed secrets.
+    RetireSecretKey,
+    /// Gave up the secrets whose key was lost.
+    ResetSecrets,
+    /// Asked a provider at an address that was given.
+    TryProvider,
 }
 
 names! { Act {
@@ -95,6 +107,8 @@ names! { Act {
     ClaimFirstAdmin = "claim_first_admin", AddUser = "add_user", ChangeUser = "change_user", RemoveUser = "remove_user",
     ChangePassword = "change_password", EnrolSecondFactor = "enrol_second_factor", EndSession = "end_session",
     AddKey = "add_key", RotateKey = "rotate_key", EndKey = "end_key",
+    SetSecret = "set_secret", RemoveSecret = "remove_secret", RotateSecrets = "rotate_secrets",
+    RetireSecretKey = "retire_secret_key", ResetSecrets = "reset_secrets", TryProvider = "try_provider",
 } }
 
 /// Identifies an entry: 128 bits, random but for entries that stand for a day.
@@ -197,11 +211,16 @@ pub enum ObjectKind {
     Session,
     /// An API key.
     Key,
+    /// A provider, by its name.
+    Provider,
+    /// The secrets, or a key that seals them, by its id.
+    Secrets,
 }
 
 names! { ObjectKind {
     Fleet = "fleet", Bot = "bot", Chat = "chat", Person = "person", Node = "node", Actor = "actor",
-    DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key",
+    DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key", Provider = "provider",
+    Secrets = "secrets",
 } }
 
 /// The thing that was acted upon.

@@ -14,5 +14,6 @@ pub mod metrics;
 pub mod operators;
 pub mod outcomes;
 pub mod requests;
+pub mod secrets;
 pub mod store;
 pub mod telegram;

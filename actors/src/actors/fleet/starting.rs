@@ -90,9 +90,9 @@ impl FleetState {
         };
         let api = match self.leasing.api(&node, &self.args.apis, &profile) {
             Ok(api) => api,
-            Err(why) => {
-                tracing::error!(bot.id = %id, reason = why, "the bot has no way to Telegram, it is tried again");
-                self.set_silence(id, Some(Silence::NoToken));
+            Err(none) => {
+                tracing::error!(bot.id = %id, reason = %none, "the bot has no way to Telegram, it is tried again");
+                self.set_silence(id, Some(none.silence));
                 drop(myself.send_after(self.bot_settings.refused_retry, move || FleetMsg::Start(Child::Bot(id))));
                 return Ok(None);
             }
