@@ -56,8 +56,7 @@ impl Credentials {
         let spec = &bot.spec;
         match self.known.get(&spec.credential) {
             Some(token) => Ok(token.clone()),
-            None => token_of(&spec.credential, &self.folder, spec.telegram_id.0)
-                .map_err(|why| NoApi { silence: Silence::NoToken, why }),
+            None => token_of(&spec.credential, &self.folder, spec.telegram_id.0).map_err(NoApi::no_token),
         }
     }
 

@@ -96,7 +96,8 @@ impl RunningFleet {
     /// Returns the secret of a bot; the secret of a bot that came with a later configuration is made now.
     fn webhook_secret(&self, bot: BotId) -> Option<WebhookSecret> {
         self.webhooks.secret(bot).or_else(|| {
-            let secret = self.credentials.webhook_secret(&self.node.directory.bot_profile(bot)?)?;
+            let profile = self.node.directory.bot_profile(bot)?;
+            let secret = self.credentials.webhook_secret(&profile)?;
             self.webhooks.set_secret(bot, secret.clone());
             Some(secret)
         })

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod orders;
+mod secrets;
 mod sign_in;
 
 use std::time::{Duration, Instant};

@@ -68,11 +68,13 @@ pub(in crate::runtime) struct Keeper {
 impl Keeper {
     /// Follows changes as long as the node runs.
     pub(in crate::runtime) async fn run(self) {
+        // Where one process has the database, nobody else changes anything.
+        let look_every = if self.node.cluster.is_some() { LOOK_EVERY } else { KEYS_EVERY };
         let mut keys_at = Instant::now() + KEYS_EVERY;
         loop {
             tokio::select! {
                 () = self.secrets.changed.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(look_every) => {}
             }
             match self.secrets.read().await {
                 Ok(changed) => {
@@ -99,7 +101,9 @@ impl Keeper {
                 self.tell(&secret);
             }
         }
-        if let Err(error) = self.secrets.tell().await {
+        if self.node.cluster.is_some()
+            && let Err(error) = self.secrets.tell().await
+        {
             tracing::debug!(%error, "the other nodes cannot be told now which keys this one has");
         }
     }

@@ -5,7 +5,7 @@
 
 use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::operators::OperatorId;
-use botfleet_actors::domain::secret::{SecretKey, SecretName, SecretNode, SecretState, StoredSecret};
+use botfleet_actors::domain::secret::{SecretKey, SecretName, SecretNode, StoredSecret};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::secrets::{Retirement, SecretSet};
 

@@ -16,5 +16,12 @@ pub struct NoApi {
     pub why: String,
 }
 
+impl NoApi {
+    /// Makes the reason of a bot that has no token here.
+    pub fn no_token(why: impl Into<String>) -> Self {
+        Self { silence: Silence::NoToken, why: why.into() }
+    }
+}
+
 /// Makes the Telegram API for a bot of the configuration, with its token, or returns why it cannot.
 pub type ApiFactory = Arc<dyn Fn(&BotProfile) -> Result<Arc<dyn BotApi>, NoApi> + Send + Sync>;

@@ -19,7 +19,6 @@ use crate::actors::node::permits::{ChatHandle, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::LeaseKey;
-use crate::domain::silence::Silence;
 use crate::ports::metrics;
 
 impl FleetState {
