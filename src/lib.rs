@@ -19,3 +19,4 @@ pub mod runtime;
 pub mod sealing;
 pub mod store;
 pub mod telegram;
+pub mod vault;

@@ -4,12 +4,13 @@
 use std::path::{Component, Path, PathBuf};
 
 use botfleet_actors::domain::keys::keyed;
-use botfleet_actors::domain::keys::rule::key;
+use botfleet_actors::domain::keys::rule::{group, key};
 use secrecy::SecretString;
 
 use super::fault::Fault;
 use super::secret::{SecretRef, SecretSource};
 use super::settings::Config;
+use super::vault::VaultSettings;
 
 keyed! {
     /// Secrets that are given by API: tokens of bots, keys of providers, seeds of one-time codes. They are stored sealed.
@@ -26,6 +27,8 @@ keyed! {
         pub folder: Option<PathBuf> = key(None).unset("none: `file:` is refused by API").example("\"/run/secrets/bots\"");
         /// Beginning of the names of variables that references by API may name.
         pub prefix: String = key("BOTFLEET_SECRET_".to_owned());
+        /// The vault that references may lead to.
+        pub vault: VaultSettings = group::<VaultSettings>();
     }
 }
 
@@ -42,6 +45,16 @@ impl SecretSettings {
             let remedy = "write a beginning that no other variable has, as BOTFLEET_SECRET_";
             faults.push(Fault::new(source, "secrets.prefix", "is empty, which would allow every variable", remedy));
         }
+        if self.vault.prefix.as_ref().is_some_and(|prefix| !prefix.contains('/')) {
+            let remedy = "write the mount and the begin of the path, as kv/bots/";
+            faults.push(Fault::new(
+                source,
+                "secrets.vault.prefix",
+                "holds no /, which would allow whole mounts",
+                remedy,
+            ));
+        }
+        faults.extend(self.vault.check_values(source));
         faults
     }
 
@@ -58,6 +71,11 @@ impl SecretSettings {
             SecretRef::Variable(name) if name.starts_with(&self.prefix) => Ok(()),
             SecretRef::Variable(_) => Err(format!("by API a variable must begin with {}", self.prefix)),
             SecretRef::File(path) => self.confine_file(&path),
+            SecretRef::Vault { path, .. } => match &self.vault.prefix {
+                Some(prefix) if path.starts_with(prefix) => Ok(()),
+                Some(prefix) => Err(format!("by API a path of the vault must begin with {prefix}")),
+                None => Err("by API no secret of the vault may be named: set secrets.vault.prefix".to_owned()),
+            },
         }
     }
 
@@ -117,8 +135,12 @@ mod tests {
     #[test]
     fn i12_references_by_api_stay_within_a_folder_and_a_prefix() {
         let keys = Some(vec!["file:/run/bots/seal".to_owned(), "env:BOTFLEET_SECRET_SEAL".to_owned()]);
-        let settings = SecretSettings { keys, folder: Some("/run/bots".into()), prefix: "BOTFLEET_SECRET_".to_owned() };
-        for fit in ["file:/run/bots/ada", "file:/run/bots/more/ada", "env:BOTFLEET_SECRET_ADA"] {
+        let vault = VaultSettings { prefix: Some("kv/bots/".to_owned()), ..VaultSettings::default() };
+        let folder = Some("/run/bots".into());
+        let settings = SecretSettings { keys, folder, prefix: "BOTFLEET_SECRET_".to_owned(), vault };
+        for fit in
+            ["file:/run/bots/ada", "file:/run/bots/more/ada", "env:BOTFLEET_SECRET_ADA", "vault:kv/bots/ada#token"]
+        {
             assert_eq!(settings.confine(fit), Ok(()), "{fit}");
         }
         for unfit in [
@@ -132,6 +154,8 @@ mod tests {
             "file:ada",
             "env:HOME",
             "env:BOTFLEET__STORE__URL",
+            "vault:kv/servers/db#password",
+            "vault:kv/bots/../servers/db#password",
             "ada",
             "",
         ] {

@@ -11,11 +11,12 @@ use botfleet_actors::domain::roster::{BotProfile, BotSpec};
 use botfleet_actors::domain::secret::{SecretKind, SecretName};
 use botfleet_actors::domain::silence::Silence;
 use botfleet_actors::ports::telegram::{BotApi, WebhookSecret};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::secrets::book::SealedSecrets;
+use super::vault::Sources;
 use crate::config::manifest::LoadedManifest;
-use crate::config::secret::{token_again, token_of};
+use crate::config::secret::{token_again, token_id, token_of};
 use crate::telegram::client::TelegramClient;
 use crate::telegram::secret::webhook_secret;
 
@@ -24,6 +25,7 @@ pub(super) struct Credentials {
     known: BTreeMap<String, SecretString>,
     folder: PathBuf,
     sealed: Arc<SealedSecrets>,
+    sources: Sources,
 }
 
 /// Returns the destination that a bot's token is for.
@@ -33,16 +35,22 @@ pub(super) fn destination_of(bot: &BotSpec) -> String {
 
 impl Credentials {
     /// Takes over the tokens that the manifest has read already.
-    pub(super) fn of(manifest: &LoadedManifest, sealed: Arc<SealedSecrets>) -> Self {
+    pub(super) fn of(manifest: &LoadedManifest, sealed: Arc<SealedSecrets>, sources: Sources) -> Self {
         let token = |bot: &BotSpec| Some((bot.credential.clone(), manifest.tokens.get(&bot.name)?.clone()));
         let known = manifest.plan.bots.iter().filter_map(token).collect();
-        Self { known, folder: manifest.folder.clone(), sealed }
+        Self { known, folder: manifest.folder.clone(), sealed, sources }
     }
 
     /// Returns the token of a bot that was given by API, if one was.
     fn given(&self, bot: &BotProfile) -> Option<Result<SecretString, NoApi>> {
         let found = self.sealed.look(&SecretName::new(SecretKind::BotToken, bot.id), &destination_of(&bot.spec))?;
         Some(found.map_err(|why| NoApi { silence: Silence::Sealed, why: why.to_string() }))
+    }
+
+    /// Returns the last token that the vault told for a bot, if it is one of that bot.
+    fn of_vault(&self, bot: &BotSpec) -> Option<SecretString> {
+        let latest = self.sources.vault.as_ref()?.latest(&bot.credential)?;
+        (token_id(latest.expose_secret()) == Some(bot.telegram_id.0)).then_some(latest)
     }
 
     /// Returns the token of a bot; a token that came with a later configuration is read now.
@@ -54,9 +62,14 @@ impl Credentials {
             return given;
         }
         let spec = &bot.spec;
+        if let Some(latest) = self.of_vault(spec) {
+            return Ok(latest);
+        }
         match self.known.get(&spec.credential) {
             Some(token) => Ok(token.clone()),
-            None => token_of(&spec.credential, &self.folder, spec.telegram_id.0).map_err(NoApi::no_token),
+            None => {
+                token_of(&spec.credential, &self.folder, spec.telegram_id.0, &self.sources).map_err(NoApi::no_token)
+            }
         }
     }
 
@@ -75,6 +88,7 @@ impl Credentials {
     fn token_again(&self, bot: &BotProfile) -> Option<SecretString> {
         match self.given(bot) {
             Some(given) => given.ok(),
+            None if bot.spec.credential.starts_with("vault:") => self.of_vault(&bot.spec),
             None => token_again(&bot.spec.credential, &self.folder, bot.spec.telegram_id.0),
         }
     }

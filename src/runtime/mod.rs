@@ -10,6 +10,7 @@
 //! | `accounts` | gives the operators' layer the accounts, the clock and names |
 //! | `secrets`, `secret_orders` | secrets that were given by API, and what operators order about them |
 //! | `provider_trial` | asks a provider at an address that came by API |
+//! | `vault` | secrets of a vault, read at the start and followed |
 //! | `starting` | joins adapters and actors |
 //! | `credentials` | tokens of bots, and the clients and secrets made of them |
 //! | `fleet` | shows and steers a node |
@@ -53,5 +54,6 @@ pub mod secrets;
 mod starting;
 mod stopping;
 pub mod style;
+pub mod vault;
 pub mod view;
 pub mod webhooks;

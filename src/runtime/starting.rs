@@ -33,6 +33,7 @@ use super::home::Home;
 use super::recorder;
 use super::secrets::book::SealedSecrets;
 use super::secrets::keeper::{Keeper, KeyedProvider};
+use super::vault::Sources;
 use super::webhooks::webhooks;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::entry::ProviderEntry;
@@ -73,6 +74,8 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
+        let sources = Sources::of(config).map_err(anyhow::Error::msg)?;
+        note_values(&sources, &manifest);
         let (providers, keyed) = providers(&manifest.providers)?;
         let destinations = keyed.iter().map(|keyed| (keyed.name.clone(), keyed.llm.destination().to_owned())).collect();
         let models = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
@@ -80,8 +83,8 @@ impl RunningFleet {
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
         let secrets = SealedSecrets::open(config, secrets, operators.as_ref(), Arc::clone(&clock), &seat.name);
         let secrets = Arc::new(secrets.await?);
-        let credentials = Arc::new(Credentials::of(&manifest, Arc::clone(&secrets)));
-        keyed.iter().for_each(|provider| provider.take_key(&secrets));
+        let credentials = Arc::new(Credentials::of(&manifest, Arc::clone(&secrets), sources.clone()));
+        keyed.iter().for_each(|provider| provider.take_key(&secrets, sources.vault.as_deref()));
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
         let audit = Arc::new(Audit::new(audit, audit_key, Arc::clone(&clock), seat.name.as_str()));
@@ -128,6 +131,8 @@ impl RunningFleet {
             fleet: actor.clone(),
             webhooks: Arc::clone(&webhooks),
             providers: keyed,
+            vault: sources.vault,
+            vault_every: config.secrets.vault.every,
             beside,
         };
         tasks.spawn(keeper.run());
@@ -201,13 +206,29 @@ fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory
     Arc::new(move |bot: &BotProfile| credentials.api(&telegram, bot))
 }
 
+/// Tells the vault's book what the manifest has read from the vault already.
+fn note_values(sources: &Sources, manifest: &LoadedManifest) {
+    let Some(vault) = &sources.vault else { return };
+    for bot in &manifest.plan.bots {
+        if let Some(token) = manifest.tokens.get(&bot.name) {
+            vault.note(&bot.credential, token.clone());
+        }
+    }
+    for provider in &manifest.providers {
+        if let Some((reference, key)) = provider.first_reference().zip(provider.api_keys.first()) {
+            vault.note(reference, key.clone());
+        }
+    }
+}
+
 /// Builds the adapters of the manifest's providers, and returns those whose key may be given too.
 fn providers(entries: &[ProviderEntry]) -> anyhow::Result<(Vec<ProviderSetup>, Vec<KeyedProvider>)> {
     let (mut setups, mut keyed) = (Vec::new(), Vec::new());
     for entry in entries {
         let llm = Arc::new(adapter(entry)?);
         let written = entry.api_keys.first().cloned().unwrap_or_default();
-        keyed.push(KeyedProvider { name: entry.name.clone(), llm: Arc::clone(&llm), written });
+        let (name, reference) = (entry.name.clone(), entry.first_reference().map(str::to_owned));
+        keyed.push(KeyedProvider { name, llm: Arc::clone(&llm), written, reference });
         setups.push(ProviderSetup { name: entry.name.clone(), llm, settings: entry.settings.clone() });
     }
     Ok((setups, keyed))

@@ -70,4 +70,5 @@ mod store_open;
 mod store_tables;
 mod telegram_adapter;
 mod telegram_decode;
+mod vault;
 mod wedges;

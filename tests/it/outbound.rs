@@ -15,7 +15,9 @@ fn trial(address: &str) -> TrialBody {
 }
 
 fn allowing(hosts: &[String]) -> ProductOptions {
-    let settings = toml::Table::from_iter([("outbound".to_owned(), toml::toml! { private_hosts = hosts }.into())]);
+    let hosts: Vec<toml::Value> = hosts.iter().map(|host| host.as_str().into()).collect();
+    let outbound = toml::Table::from_iter([("private_hosts".to_owned(), hosts.into())]);
+    let settings = toml::Table::from_iter([("outbound".to_owned(), outbound.into())]);
     ProductOptions { settings, ..options() }
 }
 

@@ -14,7 +14,7 @@ use botfleet::api::secrets::{
 };
 use botfleet::operate::principal::Role;
 use botfleet::runtime::secrets::view::{GivenView, SecretsView};
-use botfleet_world::provider::faults::{ProviderFault, ProviderFaults};
+use botfleet_world::provider::faults::{ProviderFault, ProviderFaults, ProviderRule};
 use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -372,7 +372,10 @@ async fn i12_no_secret_is_in_logs_metrics_events_answers_or_the_database() {
     }
     stage.until_polling().await;
     // Faults make errors, which quote what they can.
-    stage.simulation.provider.set_faults(ProviderFaults::always(ProviderFault::InternalError));
+    stage
+        .simulation
+        .provider
+        .set_faults(ProviderFaults { seed: 1, rules: vec![ProviderRule::always(ProviderFault::InternalError)] });
     for bot in 0..2 {
         let id = stage.simulation.world.spec().bots[bot].id;
         let chat = stage.simulation.world.spec().chats[bot % 2].id;

@@ -19,8 +19,11 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::book::SealedSecrets;
+use crate::config::secret::vault_place;
 use crate::llm::provider::HttpProvider;
 use crate::runtime::credentials::Credentials;
+use crate::runtime::vault::VaultBook;
+use crate::vault::client::VaultError;
 
 /// Interval at which changes of others are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
@@ -36,14 +39,17 @@ pub(in crate::runtime) struct KeyedProvider {
     pub(in crate::runtime) llm: Arc<HttpProvider>,
     /// The key of the manifest, which counts while none is given.
     pub(in crate::runtime) written: SecretString,
+    /// The place of that key.
+    pub(in crate::runtime) reference: Option<String>,
 }
 
 impl KeyedProvider {
     /// Gives the provider the key that counts now.
-    pub(in crate::runtime) fn take_key(&self, secrets: &SealedSecrets) {
+    pub(in crate::runtime) fn take_key(&self, secrets: &SealedSecrets, vault: Option<&VaultBook>) {
         let name = SecretName::new(SecretKind::ProviderKey, &self.name);
         let found = secrets.look(&name, self.llm.destination());
-        let key = found.unwrap_or_else(|| Ok(self.written.clone()));
+        let latest = || vault.zip(self.reference.as_deref()).and_then(|(vault, reference)| vault.latest(reference));
+        let key = found.unwrap_or_else(|| Ok(latest().unwrap_or_else(|| self.written.clone())));
         if let Err(why) = &key {
             tracing::error!(provider = %self.name, reason = %why, "the provider's key cannot be used on this node");
         }
@@ -61,6 +67,9 @@ pub(in crate::runtime) struct Keeper {
     pub(in crate::runtime) fleet: ActorRef<FleetMsg>,
     pub(in crate::runtime) webhooks: Arc<Webhooks>,
     pub(in crate::runtime) providers: Vec<KeyedProvider>,
+    /// The vault, and how often it is looked at.
+    pub(in crate::runtime) vault: Option<Arc<VaultBook>>,
+    pub(in crate::runtime) vault_every: Duration,
     /// A client of Telegram beside those of the bots, and its bot.
     pub(in crate::runtime) beside: Option<(BotId, Arc<dyn BotApi>)>,
 }
@@ -68,6 +77,18 @@ pub(in crate::runtime) struct Keeper {
 impl Keeper {
     /// Follows changes as long as the node runs.
     pub(in crate::runtime) async fn run(self) {
+        tokio::join!(self.follow(), self.follow_vault());
+    }
+
+    async fn follow_vault(&self) {
+        let Some(vault) = &self.vault else { return };
+        loop {
+            tokio::time::sleep(self.vault_every).await;
+            self.look_into_vault(vault).await;
+        }
+    }
+
+    async fn follow(&self) {
         // Where one process has the database, nobody else changes anything.
         let look_every = if self.node.cluster.is_some() { LOOK_EVERY } else { KEYS_EVERY };
         let mut keys_at = Instant::now() + KEYS_EVERY;
@@ -117,11 +138,47 @@ impl Keeper {
             }
             SecretKind::ProviderKey => {
                 for provider in self.providers.iter().filter(|provider| provider.name == secret.owner) {
-                    provider.take_key(&self.secrets);
-                    let live = self.node.directory.live_providers();
-                    for (_, actor) in live.into_iter().filter(|(name, _)| *name == provider.name) {
-                        let _ = actor.cast(ProviderMsg::KeyReplaced);
-                    }
+                    self.tell_provider(provider);
+                }
+            }
+        }
+    }
+
+    fn tell_provider(&self, provider: &KeyedProvider) {
+        provider.take_key(&self.secrets, self.vault.as_deref());
+        let live = self.node.directory.live_providers();
+        for (_, actor) in live.into_iter().filter(|(name, _)| *name == provider.name) {
+            let _ = actor.cast(ProviderMsg::KeyReplaced);
+        }
+    }
+
+    /// Looks for new versions in the vault. What it told last counts while it is away.
+    async fn look_into_vault(&self, vault: &VaultBook) {
+        if let Err(error) = vault.keep().await {
+            tracing::warn!(%error, "the vault's token is not renewed");
+        }
+        let known = self.node.directory.known();
+        let bots = known.bots.values().filter(|bot| vault_place(&bot.spec.credential).is_some());
+        for bot in bots {
+            match vault.look(&bot.spec.credential).await {
+                Ok(true) => self.tell_bot(bot.id),
+                Ok(false) => {}
+                // One that is away is asked once a round.
+                Err(VaultError::Unavailable(why)) => {
+                    return tracing::warn!(why, "the vault is away, its last values count");
+                }
+                Err(error) => tracing::warn!(bot.name = %bot.spec.name, %error, "the bot's token is not in the vault"),
+            }
+        }
+        for provider in &self.providers {
+            let Some(reference) = provider.reference.as_deref().filter(|place| vault_place(place).is_some()) else {
+                continue;
+            };
+            match vault.look(reference).await {
+                Ok(true) => self.tell_provider(provider),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(provider = %provider.name, %error, "the provider's key is not in the vault")
                 }
             }
         }
