@@ -58,7 +58,7 @@ pub struct SealingKeyOf {
     pub id: String,
 }
 
-/// What is to be given up.
+/// An order to give up.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

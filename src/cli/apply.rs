@@ -18,7 +18,7 @@ use crate::cli::inputs::Inputs;
 use crate::config::manifest::Manifest;
 use crate::runtime::cluster_orders::AppliedRoster;
 use crate::runtime::roster_diff::Changes;
-use crate::runtime::vault::Sources;
+use crate::runtime::vault::SecretSources;
 
 /// Arguments of `botfleet apply`.
 #[derive(Clone, Debug, Args)]
@@ -47,7 +47,7 @@ pub struct ApplyArgs {
 /// The faults of the manifest, or the fleet's reason for refusing it.
 pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let settings = Inputs::settings_alone(None, None).unwrap_or_default();
-    let manifest = Manifest::load(&args.manifest, &Sources::of(&settings).map_err(anyhow::Error::msg)?)?;
+    let manifest = Manifest::load(&args.manifest, &SecretSources::of(&settings).map_err(anyhow::Error::msg)?)?;
     super::output::tell_warnings(&manifest.warnings);
     let query = Manner { dry_run: args.dry_run };
     let call = Call::<Replace>::new(Nothing {}, query, RosterBody(manifest.plan));

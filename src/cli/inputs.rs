@@ -10,7 +10,7 @@ use crate::config::fault::{Fault, Faults};
 use crate::config::layers::{Profile, Sources};
 use crate::config::manifest::{LoadedManifest, Manifest};
 use crate::config::settings::Config;
-use crate::runtime::vault::Sources;
+use crate::runtime::vault::SecretSources;
 
 /// Names the sources of settings and manifest.
 #[derive(Clone, Debug, Args)]
@@ -80,7 +80,7 @@ impl Inputs {
             Ok(_) => Ok(config),
             Err(fault) => Err(Faults(vec![fault])),
         });
-        let sources = config.as_ref().map_or_else(|_| Ok(Sources::default()), Sources::of);
+        let sources = config.as_ref().map_or_else(|_| Ok(SecretSources::default()), SecretSources::of);
         let manifest = match sources {
             Ok(sources) => Manifest::load(&self.manifest, &sources),
             Err(what) => {

@@ -6,8 +6,6 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use async_openai::Client;
-use async_openai::config::Config;
 use async_openai::error::OpenAIError;
 use async_trait::async_trait;
 use botfleet_actors::ports::llm::{
@@ -15,20 +13,20 @@ use botfleet_actors::ports::llm::{
     PromptMessage,
 };
 use botfleet_actors::ports::metrics;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Request, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::value::RawValue;
 
 use super::address::BaseUrl;
 use super::dialect::{Dialect, Dialects, Lesson, Refused};
+use super::door::{Door, door};
 use super::embeddings::{EmbeddingsAnswer, EmbeddingsRequest};
 use super::ends::End;
 use super::exchange::{Exchanged, exchange};
 use super::fault::Fault;
 use super::redact::Redaction;
 use super::settings::{LlmProviderSettings, ProviderKind};
-use super::transport::Transport;
 use super::vendor::wire_of;
 use super::wire::Wire;
 use crate::llm::vendor::facts::Vendor;
@@ -83,44 +81,6 @@ pub struct HttpProvider {
     base: String,
     /// One way to call for each API key, at least one.
     doors: Vec<RwLock<Result<Arc<Door>, String>>>,
-}
-
-/// The way to call the provider with one of its API keys.
-struct Door {
-    key: SecretString,
-    headers: HeaderMap,
-    /// Client for calls that are no completion.
-    sdk: Client<Endpoint>,
-}
-
-/// Address and headers of the SDK's calls; unlike the SDK's own configuration, reads nothing from the environment.
-#[derive(Clone)]
-struct Endpoint {
-    base: String,
-    key: SecretString,
-    headers: HeaderMap,
-}
-
-impl Config for Endpoint {
-    fn headers(&self) -> HeaderMap {
-        self.headers.clone()
-    }
-
-    fn url(&self, path: &str) -> String {
-        [&self.base, path].concat()
-    }
-
-    fn query(&self) -> Vec<(&str, &str)> {
-        Vec::new()
-    }
-
-    fn api_base(&self) -> &str {
-        &self.base
-    }
-
-    fn api_key(&self) -> &SecretString {
-        &self.key
-    }
 }
 
 impl fmt::Debug for HttpProvider {
@@ -329,29 +289,6 @@ impl HttpProvider {
                 .increment(tokens.unwrap_or(0).into());
         }
     }
-}
-
-/// Makes the way to call an address with a key.
-fn door(
-    name: &str,
-    (wire, http): (&dyn Wire, &reqwest::Client),
-    base: &str,
-    key: SecretString,
-) -> Result<Door, LlmSetupError> {
-    let headers = headers(name, wire, &key)?;
-    let endpoint = Endpoint { base: base.to_owned(), headers: headers.clone(), key: key.clone() };
-    let sdk = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http.clone()));
-    Ok(Door { key, headers, sdk })
-}
-
-fn headers(name: &str, wire: &dyn Wire, key: &SecretString) -> Result<HeaderMap, LlmSetupError> {
-    let mut headers = HeaderMap::new();
-    for (header, value) in wire.headers(key.expose_secret()) {
-        let mut value = HeaderValue::try_from(value).map_err(|_| LlmSetupError::Key(name.to_owned()))?;
-        value.set_sensitive(true);
-        headers.insert(header, value);
-    }
-    Ok(headers)
 }
 
 /// Returns a text without the reasoning between marks before it. Reasoning that never ends is left to the firewall.

@@ -14,7 +14,7 @@ use botfleet_actors::ports::telegram::{BotApi, WebhookSecret};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::secrets::book::SealedSecrets;
-use super::vault::Sources;
+use super::vault::SecretSources;
 use crate::config::manifest::LoadedManifest;
 use crate::config::secret::{token_again, token_id, token_of};
 use crate::telegram::client::TelegramClient;
@@ -25,7 +25,7 @@ pub(super) struct Credentials {
     known: BTreeMap<String, SecretString>,
     folder: PathBuf,
     sealed: Arc<SealedSecrets>,
-    sources: Sources,
+    sources: SecretSources,
 }
 
 /// Returns the destination that a bot's token is for.
@@ -35,7 +35,7 @@ pub(super) fn destination_of(bot: &BotSpec) -> String {
 
 impl Credentials {
     /// Takes over the tokens that the manifest has read already.
-    pub(super) fn of(manifest: &LoadedManifest, sealed: Arc<SealedSecrets>, sources: Sources) -> Self {
+    pub(super) fn of(manifest: &LoadedManifest, sealed: Arc<SealedSecrets>, sources: SecretSources) -> Self {
         let token = |bot: &BotSpec| Some((bot.credential.clone(), manifest.tokens.get(&bot.name)?.clone()));
         let known = manifest.plan.bots.iter().filter_map(token).collect();
         Self { known, folder: manifest.folder.clone(), sealed, sources }

@@ -33,7 +33,7 @@ use super::home::Home;
 use super::recorder;
 use super::secrets::book::SealedSecrets;
 use super::secrets::keeper::{Keeper, KeyedProvider};
-use super::vault::Sources;
+use super::vault::SecretSources;
 use super::webhooks::webhooks;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::entry::ProviderEntry;
@@ -74,7 +74,7 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
-        let sources = Sources::of(config).map_err(anyhow::Error::msg)?;
+        let sources = SecretSources::of(config).map_err(anyhow::Error::msg)?;
         note_values(&sources, &manifest);
         let (providers, keyed) = providers(&manifest.providers)?;
         let destinations = keyed.iter().map(|keyed| (keyed.name.clone(), keyed.llm.destination().to_owned())).collect();
@@ -207,7 +207,7 @@ fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory
 }
 
 /// Tells the vault's book what the manifest has read from the vault already.
-fn note_values(sources: &Sources, manifest: &LoadedManifest) {
+fn note_values(sources: &SecretSources, manifest: &LoadedManifest) {
     let Some(vault) = &sources.vault else { return };
     for bot in &manifest.plan.bots {
         if let Some(token) = manifest.tokens.get(&bot.name) {

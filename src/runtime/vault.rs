@@ -94,12 +94,12 @@ fn bare(value: &str) -> &str {
 
 /// The process's environment and files, and the vault of the settings.
 #[derive(Clone, Default)]
-pub struct Sources {
+pub struct SecretSources {
     /// The vault, where one is set.
     pub vault: Option<Arc<VaultBook>>,
 }
 
-impl Sources {
+impl SecretSources {
     /// Finds the sources of the settings.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ impl Sources {
     }
 }
 
-impl SecretSource for Sources {
+impl SecretSource for SecretSources {
     fn variable(&self, name: &str) -> Option<String> {
         ProcessSecrets.variable(name)
     }

@@ -83,7 +83,7 @@ pub struct RotationView {
     pub left: u64,
 }
 
-/// What must be entered again, since its key was lost.
+/// Everything that must be entered again, since its key was lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LostView {
