@@ -9,7 +9,6 @@ use secrecy::SecretString;
 
 use super::fault::Fault;
 use super::secret::{SecretRef, SecretSource};
-use super::settings::Config;
 
 keyed! {
     /// A vault with the API of HashiCorp Vault and OpenBao, whose secrets of version 2 references may name as
@@ -90,26 +89,25 @@ impl VaultSettings {
     }
 }
 
-impl Config {
+impl VaultSettings {
     /// Returns the way to the vault; `None` when none is set.
     ///
     /// # Errors
     /// The reason why there is no proof, without its value.
-    pub fn vault_access(&self, secrets: &dyn SecretSource) -> Result<Option<VaultAccess>, String> {
-        let vault = &self.secrets.vault;
-        let Some(address) = vault.address.clone() else { return Ok(None) };
+    pub fn access(&self, secrets: &dyn SecretSource) -> Result<Option<VaultAccess>, String> {
+        let Some(address) = self.address.clone() else { return Ok(None) };
         let read = |name: &str, reference: &str| {
             let named = |what: &str| format!("secrets.vault.{name}: {what}");
             let reference = SecretRef::parse(reference, Path::new("")).map_err(|(what, _)| named(what))?;
             reference.resolve(secrets).map(|resolved| resolved.secret).map_err(|(what, _)| named(&what))
         };
-        let login = match (&vault.token, &vault.role_id, &vault.secret_id) {
+        let login = match (&self.token, &self.role_id, &self.secret_id) {
             (Some(token), None, None) => VaultLogin::Token(read("token", token)?),
             (None, Some(role_id), Some(secret_id)) => {
                 VaultLogin::AppRole { role_id: read("role_id", role_id)?, secret_id: read("secret_id", secret_id)? }
             }
             _ => return Err("secrets.vault: name a token, or a role_id with its secret_id".to_owned()),
         };
-        Ok(Some(VaultAccess { address, namespace: vault.namespace.clone(), login }))
+        Ok(Some(VaultAccess { address, namespace: self.namespace.clone(), login }))
     }
 }

@@ -27,7 +27,7 @@ impl VaultBook {
     /// # Errors
     /// The reason why there is no way to it, without a secret.
     pub fn of(config: &Config) -> Result<Option<Arc<Self>>, String> {
-        let Some(VaultAccess { address, namespace, login }) = config.vault_access(&ProcessSecrets)? else {
+        let Some(VaultAccess { address, namespace, login }) = config.secrets.vault.access(&ProcessSecrets)? else {
             return Ok(None);
         };
         let login = match login {

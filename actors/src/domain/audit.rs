@@ -1,6 +1,8 @@
 //! Entries of the audit: who did what to which thing, and from where; and what a check of the chain of its blocks says. Layer
 //! `domain`. Keeps I12.
 //!
+//! This file is longer than others, since each act and each kind of object has its lines.
+//!
 //! An entry names people and things by their ids, and bots and chats also by their names in the manifest; it holds nothing
 //! that people wrote. Its record before and after the act is masked and bounded here, so that no caller can forget that.
 
