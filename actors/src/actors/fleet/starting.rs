@@ -89,9 +89,9 @@ impl FleetState {
         };
         let api = match self.leasing.api(&node, &self.args.apis, &profile) {
             Ok(api) => api,
-            Err(none) => {
-                tracing::error!(bot.id = %id, reason = %none, "the bot has no way to Telegram, it is tried again");
-                self.set_silence(id, Some(none.silence));
+            Err(missing) => {
+                tracing::error!(bot.id = %id, reason = %missing, "the bot has no way to Telegram, it is tried again");
+                self.set_silence(id, Some(missing.silence));
                 drop(myself.send_after(self.bot_settings.refused_retry, move || FleetMsg::Start(Child::Bot(id))));
                 return Ok(None);
             }

@@ -62,7 +62,7 @@ impl Turns {
     pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence, desk: &mut Desk<'_, '_>) {
         match why {
             Silence::NoToken | Silence::Sealed | Silence::Refused | Silence::Quarantined => {
-                self.again_after(turn, REFUSED_RETRY, desk)
+                self.again_after(turn, REFUSED_RETRY, desk);
             }
             Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
                 let bot = desk.site().profile().id;
