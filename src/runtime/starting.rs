@@ -13,7 +13,7 @@ use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::node::directory::Directory;
 use botfleet_actors::behaviour::generator::Generator;
 use botfleet_actors::domain::ids::{BotId, TelegramChatId};
-use botfleet_actors::domain::roster::BotProfile;
+use botfleet_actors::domain::roster::{BotProfile, Roster};
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::llm::LlmProvider;
 use botfleet_actors::ports::telegram::BotApi;
@@ -66,13 +66,7 @@ impl RunningFleet {
         let telegram = TelegramClient::new(&config.telegram)?;
         let dates = TelegramDates::default();
         telegram.tell_dates(Arc::new(dates.clone()));
-        let secret = config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
-        let webhook = match (config.alerts.webhook_url.as_deref(), &secret) {
-            (Some(url), Some(secret)) => {
-                Some(Webhook::new(url, &config.alerts.private_hosts, secret).context("alerts.webhook_url")?)
-            }
-            _ => None,
-        };
+        let webhook = alert_webhook(config)?;
         let generator = Generator::new()?;
         let sources = SecretSources::of(config).map_err(anyhow::Error::msg)?;
         note_values(&sources, &manifest);
@@ -84,15 +78,13 @@ impl RunningFleet {
         let secrets = SealedSecrets::open(config, secrets, operators.as_ref(), Arc::clone(&clock), &seat.name);
         let secrets = Arc::new(secrets.await?);
         let credentials = Arc::new(Credentials::of(&manifest, Arc::clone(&secrets), sources.clone()));
-        keyed.iter().for_each(|provider| provider.take_key(&secrets, sources.vault.as_deref()));
+        for provider in &keyed {
+            provider.take_key(&secrets, sources.vault.as_deref());
+        }
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
         let audit = Arc::new(Audit::new(audit, audit_key, Arc::clone(&clock), seat.name.as_str()));
-        for bot in roster.bots.values() {
-            if let Err(reason) = credentials.token(bot) {
-                tracing::error!(bot.name = %bot.spec.name, %reason, "no token for a bot, it cannot run on this node");
-            }
-        }
+        tell_missing(&credentials, &roster);
         let webhooks = Arc::new(webhooks(&config.webhooks, roster.bots.values(), &credentials));
         let decoder = Arc::new(TelegramDecoder);
         let node = Node::new(store, clock, decoder, generator, seat, Directory::new(roster), fastrand::u64(..));
@@ -204,6 +196,22 @@ fn operators_chat(
 fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory {
     let (telegram, credentials) = (telegram.clone(), Arc::clone(credentials));
     Arc::new(move |bot: &BotProfile| credentials.api(&telegram, bot))
+}
+
+/// Makes the webhook that takes alerts, where one is set.
+fn alert_webhook(config: &Config) -> anyhow::Result<Option<Webhook>> {
+    let secret = config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
+    let Some((url, secret)) = config.alerts.webhook_url.as_deref().zip(secret) else { return Ok(None) };
+    Webhook::new(url, &config.alerts.private_hosts, &secret).context("alerts.webhook_url").map(Some)
+}
+
+/// Tells the log which bots have no token here.
+fn tell_missing(credentials: &Credentials, roster: &Roster) {
+    for bot in roster.bots.values() {
+        if let Err(reason) = credentials.token(bot) {
+            tracing::error!(bot.name = %bot.spec.name, %reason, "no token for a bot, it cannot run on this node");
+        }
+    }
 }
 
 /// Tells the vault's book what the manifest has read from the vault already.

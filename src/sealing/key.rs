@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(SealingKey::read(&BASE64.encode(key.bytes())).unwrap().id(), key.id());
         assert_eq!(SealingKey::of([7; 32]).id(), SealingKey::of([7; 32]).id());
         assert_ne!(SealingKey::of([7; 32]).id(), SealingKey::of([8; 32]).id());
-        assert!(!format!("{key:?}").contains(&*key.write().as_str()));
+        assert!(!format!("{key:?}").contains(key.write().as_str()));
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn table(SecretsView { keys, secrets }: &SecretsView) -> String {
         );
     }
     if keys.is_empty() {
-        text = "no keys yet: the first secret makes one, or set secrets.keys\n".to_owned();
+        "no keys yet: the first secret makes one, or set secrets.keys\n".clone_into(&mut text);
     }
     let width = secrets.iter().map(|secret| secret.name.chars().count()).max().unwrap_or(0).max(4);
     for secret in secrets {

@@ -178,7 +178,7 @@ impl Keeper {
                 Ok(true) => self.tell_provider(provider),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(provider = %provider.name, %error, "the provider's key is not in the vault")
+                    tracing::warn!(provider = %provider.name, %error, "the provider's key is not in the vault");
                 }
             }
         }
