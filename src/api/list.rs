@@ -3,7 +3,7 @@
 use super::route::Route;
 use super::{
     account, audit, bots, chats, cluster, control, dead_letters, events, fleet, messages, orders, outcomes, people,
-    roster, session, style, user_access, users,
+    provider_trial, roster, secrets, session, style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -39,6 +39,15 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();
+    visitor.visit::<secrets::List>();
+    visitor.visit::<secrets::SetToken>();
+    visitor.visit::<secrets::RemoveToken>();
+    visitor.visit::<secrets::SetProviderKey>();
+    visitor.visit::<secrets::RemoveProviderKey>();
+    visitor.visit::<secrets::Rotate>();
+    visitor.visit::<secrets::Retire>();
+    visitor.visit::<secrets::Reset>();
+    visitor.visit::<provider_trial::Try>();
     visitor.visit::<audit::List>();
     visitor.visit::<audit::Head>();
     visitor.visit::<audit::Verify>();

@@ -39,6 +39,7 @@ pub mod orders;
 pub mod outcomes;
 pub mod page;
 pub mod people;
+pub mod provider_trial;
 #[cfg(feature = "schema")]
 pub mod reference;
 #[cfg(feature = "schema")]
@@ -47,6 +48,7 @@ pub mod roster;
 pub mod route;
 pub mod schema;
 pub mod secret;
+pub mod secrets;
 pub mod session;
 pub mod style;
 pub mod user_access;

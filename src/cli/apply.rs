@@ -14,10 +14,11 @@ use clap::Args;
 use super::api::Api;
 use crate::api::roster::{Manner, Replace, RosterBody};
 use crate::api::route::{Call, Nothing};
+use crate::cli::inputs::Inputs;
 use crate::config::manifest::Manifest;
-use crate::config::secret::ProcessSecrets;
 use crate::runtime::cluster_orders::AppliedRoster;
 use crate::runtime::roster_diff::Changes;
+use crate::runtime::vault::SecretSources;
 
 /// Arguments of `botfleet apply`.
 #[derive(Clone, Debug, Args)]
@@ -45,7 +46,8 @@ pub struct ApplyArgs {
 /// # Errors
 /// The faults of the manifest, or the fleet's reason for refusing it.
 pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
-    let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
+    let settings = Inputs::settings_alone(None, None).unwrap_or_default();
+    let manifest = Manifest::load(&args.manifest, &SecretSources::of(&settings).map_err(anyhow::Error::msg)?)?;
     super::output::tell_warnings(&manifest.warnings);
     let query = Manner { dry_run: args.dry_run };
     let call = Call::<Replace>::new(Nothing {}, query, RosterBody(manifest.plan));

@@ -9,8 +9,8 @@ use super::transport::transport;
 use crate::config::fault::{Fault, Faults};
 use crate::config::layers::{Profile, Sources};
 use crate::config::manifest::{LoadedManifest, Manifest};
-use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
+use crate::runtime::vault::SecretSources;
 
 /// Names the sources of settings and manifest.
 #[derive(Clone, Debug, Args)]
@@ -80,7 +80,13 @@ impl Inputs {
             Ok(_) => Ok(config),
             Err(fault) => Err(Faults(vec![fault])),
         });
-        let manifest = Manifest::load(&self.manifest, &ProcessSecrets);
+        let sources = config.as_ref().map_or_else(|_| Ok(SecretSources::default()), SecretSources::of);
+        let manifest = match sources {
+            Ok(sources) => Manifest::load(&self.manifest, &sources),
+            Err(what) => {
+                Err(Faults(vec![Fault::new("configuration", "secrets.vault", what, "see docs/OPERATIONS.md")]))
+            }
+        };
         match (config, manifest) {
             (Ok(config), Ok(manifest)) => {
                 let webhooks_off = config.webhooks.public_url().is_none();

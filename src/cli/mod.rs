@@ -24,7 +24,7 @@
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `style` | `botfleet style`: shows how differently personas write |
 //! | `apply` | `botfleet apply`: gives the running fleet another manifest |
-//! | `operators` | `botfleet login`, `user`, `key` and others: those who operate the fleet |
+//! | `operators` | `botfleet login`, `user`, `key`, `secrets` and others: those who operate the fleet |
 //! | `api` | calls the API of the running fleet for a command |
 //! | `inputs` | the flags that `run` and `check` share, and the files that they name |
 //!
@@ -64,7 +64,7 @@ use clap::{Parser, Subcommand};
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
-use crate::cli::operators::{account, keys, sessions, users};
+use crate::cli::operators::{account, keys, secrets, sessions, users};
 use crate::cli::output::{EXIT_USAGE, error_text, faults_text, tell};
 use crate::config::fault::Faults;
 
@@ -148,6 +148,9 @@ pub enum Command {
     /// Makes, lists and ends API keys.
     #[command(subcommand)]
     Key(keys::KeyCommand),
+    /// Gives tokens and keys to the running fleet, and looks after the keys that seal them.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Lists and ends sessions.
     #[command(subcommand)]
     Session(sessions::SessionCommand),
@@ -203,6 +206,7 @@ fn started(command: &Command) -> LocalBoxFuture<'_, anyhow::Result<ExitCode>> {
         Command::SecondFactor(command) => account::second_factor(command).boxed_local(),
         Command::User(command) => users::execute(command).boxed_local(),
         Command::Key(command) => keys::execute(command).boxed_local(),
+        Command::Secrets(command) => secrets::execute(command).boxed_local(),
         Command::Session(command) => sessions::execute(command).boxed_local(),
         Command::Health(args) => health::execute(args).boxed_local(),
     }

@@ -40,8 +40,8 @@ keyed! {
         /// user and root are served. At most 107 bytes.
         pub local_socket: Option<PathBuf> = key(None)
             .unset("beside the database file, as `botfleet.sock`; with PostgreSQL none").example("\"/run/botfleet/botfleet.sock\"");
-        /// File of the key that seals the seeds of one-time codes: 32 bytes, mode 600. It is made when the first second factor is
-        /// enrolled; the nodes of a cluster need the same one.
+        /// File of the key by which earlier versions sealed the seeds of one-time codes: 32 bytes, mode 600. Such seeds go on
+        /// opening; `botfleet secrets rotate` moves them to the keys of `secrets.keys`, and then the file has no use.
         pub key_file: Option<PathBuf> = key(None)
             .unset("beside the database file, as `botfleet.key`; with PostgreSQL none").example("\"/etc/botfleet/botfleet.key\"");
         /// File with the name and the password's argon2id hash of the first admin, where nobody reads a terminal: a TOML table

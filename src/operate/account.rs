@@ -15,7 +15,7 @@ use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{OwnAccount, OwnSession, Permission};
 use super::principal::Proof;
-use super::sign_in::{sealed_for, too_many_codes};
+use super::sign_in::too_many_codes;
 use super::users::{of_user, settled};
 
 /// The seed of a second factor that is not in use yet.
@@ -100,13 +100,13 @@ impl Operations {
     /// Makes the seed of a second factor; nothing is stored before the first code is sent with it.
     ///
     /// # Errors
-    /// `Conflict` when no file for the key is set, and for the local socket.
+    /// `CannotSeal` when no key for secrets is there; `Conflict` for the local socket.
     pub async fn begin_second_factor(&self, by: &Granted<OwnAccount>) -> Result<NewFactor, Failure> {
         let own = self.own_account(by).await?;
         let mut seed = [0; code::SEED_BYTES];
         let failed = |_| Failure::new(Code::Unreadable, "the system gives no chance");
         SystemRandom::new().fill(&mut seed).map_err(failed)?;
-        let sealed = self.access.seal.close(&sealed_for(own.id), &seed)?;
+        let sealed = self.seal_seed(own.id, &seed).await?;
         Ok(NewFactor { secret: BASE32_NOPAD.encode(&seed), address: code::address(&seed, &own.name), sealed })
     }
 
@@ -122,7 +122,7 @@ impl Operations {
     ) -> Result<Vec<String>, Failure> {
         let own = self.own_account(by).await?;
         let other = |_| Failure::new(Code::BadRequest, "sealed: send what the begin of the enrolment told");
-        let seed = self.access.seal.open(&sealed_for(own.id), &sealed).map_err(other)?;
+        let seed = self.open_seed(own.id, &sealed).map_err(other)?;
         let wrong = || Failure::new(Code::WrongCredentials, "the code does not fit; check the clock of your phone");
         if !self.access.store.try_code(own.id).await? {
             return Err(too_many_codes());

@@ -14,6 +14,7 @@
 //! | `audit` | entries of operations, and the reading of them |
 //! | `cursor` | where the next page of a list begins |
 //! | `requests` | requests that carry an idempotency key |
+//! | `seeds` | seeds of one-time codes: sealed, opened, moved to the keys that seal all secrets |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
@@ -38,8 +39,11 @@ pub mod orders;
 mod people;
 pub mod permission;
 pub mod principal;
+pub mod provider_trial;
 pub mod requests;
 mod roster;
+pub mod secrets;
+mod seeds;
 pub mod sign_in;
 pub mod users;
 pub mod watch;

@@ -66,6 +66,9 @@ permissions! {
     ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";
     ReadUsers = "users:read" from Admin: "Read accounts, their sessions and their API keys.";
     ChangeUsers = "users:write" from Admin (Fresh): "Make, change and remove accounts, and end their sessions and API keys.";
+    ReadSecrets = "secrets:read" from Admin: "Read which tokens and keys were given, and which keys seal them; never the secrets.";
+    ChangeSecrets = "secrets:write" from Admin (Fresh): "Give tokens of bots and keys of providers, and rotate, retire and give up the keys that seal them.";
+    TryProvider = "providers:try" from Admin: "Ask a provider at an address that is given.";
     ReadAudit = "audit:read" from Admin: "Read who did what, and check that nobody changed it.";
     ExportAudit = "audit:export" from Admin (Fresh): "Take the audit out of the fleet.";
 }

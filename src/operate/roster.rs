@@ -3,10 +3,11 @@
 use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::roster::RosterPlan;
 
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::ChangeRoster;
+use super::principal::Proof;
 use crate::runtime::cluster_orders::AppliedRoster;
 
 impl Operations {
@@ -14,7 +15,8 @@ impl Operations {
     /// within a second.
     ///
     /// # Errors
-    /// `Refused` when the plan lacks what every bot or chat has, contradicts the store, or names an unknown provider.
+    /// `Refused` when the plan lacks what every bot or chat has, contradicts the store, names an unknown provider, or, from elsewhere
+    /// than the local socket, a place of a token that the settings do not allow.
     pub async fn apply(
         &self,
         by: &Granted<ChangeRoster>,
@@ -22,6 +24,10 @@ impl Operations {
         dry_run: bool,
     ) -> Result<AppliedRoster, Failure> {
         by.everything()?;
+        // Whoever asks at the machine's own socket may read its files anyway.
+        if by.principal().identity().proof != Proof::Local {
+            self.fleet.confine(plan).map_err(|why| Failure::new(Code::Refused, why))?;
+        }
         let entry = self.entry(by, Act::ApplyRoster, AuditObject::only(ObjectKind::Fleet))?;
         Ok(self.fleet.apply(plan, dry_run, by.by(), entry).await?)
     }

@@ -183,7 +183,7 @@ impl Operations {
             return Err(too_many_codes());
         }
         let Some(sealed) = &owner.seed else { return Ok(false) };
-        let seed = self.access.seal.open(&sealed_for(owner.id), sealed)?;
+        let seed = self.open_seed(owner.id, sealed)?;
         match code::step_of(&seed, sent, now.as_millis() / 1000) {
             Some(step) => Ok(store.use_code(owner.id, step).await?),
             None => Ok(false),
@@ -191,7 +191,7 @@ impl Operations {
     }
 }
 
-/// Returns the owner to whom a seed is sealed.
+/// Returns the owner to whom a seed of an earlier version is sealed.
 pub(super) fn sealed_for(account: OperatorId) -> String {
     format!("operator {} seed", account.0)
 }

@@ -14,8 +14,8 @@ use botfleet_actors::ports::requests::Requests;
 
 use super::fleet::RunningFleet;
 
-/// The accounts of those who operate the fleet, the file of the key that seals their seeds, their keyed requests, and the rates
-/// at which they ask.
+/// The accounts of those who operate the fleet, the file of the key that sealed their seeds in earlier versions, their keyed
+/// requests, and the rates at which they ask.
 pub(super) struct Accounts {
     pub(super) store: Arc<dyn Operators>,
     pub(super) key_file: Option<PathBuf>,
@@ -58,7 +58,7 @@ impl RunningFleet {
         Arc::clone(&self.accounts.rates)
     }
 
-    /// Returns the file of the key that seals seeds of one-time codes, where one is set.
+    /// Returns the file of the key that sealed seeds of one-time codes in earlier versions, where one is set.
     pub fn key_file(&self) -> Option<&PathBuf> {
         self.accounts.key_file.as_ref()
     }

@@ -1,6 +1,6 @@
 //! Shows and steers a node. Layer `runtime`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -31,8 +31,11 @@ use super::accounts::Accounts;
 use super::audit::Audit;
 use super::credentials::Credentials;
 use super::health::{HealthWatch, share};
+use super::secrets::book::SealedSecrets;
 use super::stream::hub::EventHub;
-use super::view::{BudgetView, FleetView, Health};
+use super::view::{BudgetView, FleetView, Health, SilentBot};
+use crate::config::secrets::SecretSettings;
+use crate::outbound::guard::Guard;
 
 /// Time within which an actor must answer; otherwise the view leaves it out.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
@@ -50,6 +53,12 @@ pub struct RunningFleet {
     /// Times at which bots' tokens were last looked up again, for a secret that the receiver did not know.
     pub(super) tokens_looked_up: Mutex<HashMap<BotId, Instant>>,
     pub(super) credentials: Arc<Credentials>,
+    pub(super) secrets: Arc<SealedSecrets>,
+    /// The addresses of providers, which their keys are for.
+    pub(super) destinations: BTreeMap<String, String>,
+    /// The settings that confine references by API.
+    pub(super) confined: SecretSettings,
+    pub(super) guard: Arc<Guard>,
     /// Events for watchers.
     pub events: Arc<EventHub>,
     /// The audit of what operators do.
@@ -147,7 +156,14 @@ impl RunningFleet {
         let stops = stops.in_force(self.node.clock.now()).map(|scope| self.scope_name(scope)).collect();
         let budgets = self.node.treasury.snapshot(&self.node.store.allowances().await?, self.node.clock.now());
         let budgets = budgets.into_iter().map(|budget| BudgetView { name: self.owner_name(&budget), budget }).collect();
-        Ok(FleetView { fleet, bots, chats, providers, budgets, stops, queues: self.node.store.depths().await? })
+        let silent = self.node.voices.silent_bots(self.node.clock.now()).into_iter().filter_map(|(bot, why)| {
+            let bot = self.node.directory.bot_profile(bot)?.spec.name.clone();
+            Some(SilentBot { bot, why: why.label() })
+        });
+        let mut silent: Vec<SilentBot> = silent.collect();
+        silent.sort_by(|a, b| a.bot.cmp(&b.bot));
+        let queues = self.node.store.depths().await?;
+        Ok(FleetView { fleet, bots, silent, chats, providers, budgets, stops, queues })
     }
 
     fn owner_name(&self, budget: &BudgetSnapshot) -> Option<String> {

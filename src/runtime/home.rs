@@ -17,6 +17,7 @@ use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::operators::Operators;
 use botfleet_actors::ports::rates::Rates;
 use botfleet_actors::ports::requests::Requests;
+use botfleet_actors::ports::secrets::Secrets;
 use botfleet_actors::ports::store::{Store, Tenure};
 
 use super::clock::{MachineClock, TelegramDates, boot_time};
@@ -43,6 +44,8 @@ pub(super) struct Home {
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) requests: Arc<dyn Requests>,
     pub(super) rates: Arc<dyn Rates>,
+    /// Sealed secrets.
+    pub(super) secrets: Arc<dyn Secrets>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -83,13 +86,14 @@ impl Home {
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
+        let secrets = Arc::clone(&store) as Arc<dyn Secrets>;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
         let roster = store.apply_roster(plan, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
         let bus = Arc::new(LocalBus::default());
         let rates = Arc::clone(&bus) as Arc<dyn Rates>;
         let seat = Seat { name: EMBEDDED_NODE.to_owned(), place: Place::Alone(tenure.epoch), bus };
-        Ok(Self { store, operators, audit, requests, rates, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, rates, secrets, clock, seat, roster, tenure })
     }
 
     async fn among(
@@ -122,7 +126,8 @@ impl Home {
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
-        Ok(Self { store, operators, audit, requests, rates, clock, seat, roster, tenure })
+        let secrets = Arc::clone(&store) as Arc<dyn Secrets>;
+        Ok(Self { store, operators, audit, requests, rates, secrets, clock, seat, roster, tenure })
     }
 }
 

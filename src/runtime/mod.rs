@@ -8,6 +8,9 @@
 //! | `audit`, `audit_key` | the audit of what operators do, and the key that signs it |
 //! | `home` | opens a process's store, clock and bus, and takes its place alone or among others |
 //! | `accounts` | gives the operators' layer the accounts, the clock and names |
+//! | `secrets`, `secret_orders` | secrets that were given by API, and what operators order about them |
+//! | `provider_trial` | asks a provider at an address that came by API |
+//! | `vault` | secrets of a vault, read at the start and followed |
 //! | `starting` | joins adapters and actors |
 //! | `credentials` | tokens of bots, and the clients and secrets made of them |
 //! | `fleet` | shows and steers a node |
@@ -46,13 +49,17 @@ pub mod online;
 pub mod orders;
 pub mod own_file;
 pub mod people;
+pub mod provider_trial;
 pub mod reasons;
 pub mod recorder;
 pub mod replay;
 pub mod roster_diff;
+pub mod secret_orders;
+pub mod secrets;
 mod starting;
 mod stopping;
 pub mod stream;
 pub mod style;
+pub mod vault;
 pub mod view;
 pub mod webhooks;

@@ -12,8 +12,8 @@ use botfleet_actors::actors::fleet::state::{FleetArgs, ProviderSetup};
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::node::directory::Directory;
 use botfleet_actors::behaviour::generator::Generator;
-use botfleet_actors::domain::ids::TelegramChatId;
-use botfleet_actors::domain::roster::BotProfile;
+use botfleet_actors::domain::ids::{BotId, TelegramChatId};
+use botfleet_actors::domain::roster::{BotProfile, Roster};
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::llm::LlmProvider;
 use botfleet_actors::ports::telegram::BotApi;
@@ -31,16 +31,22 @@ use super::fleet::RunningFleet;
 use super::health::{HealthWatch, Watched};
 use super::home::Home;
 use super::recorder;
+use super::secrets::book::SealedSecrets;
+use super::secrets::keeper::{Keeper as SecretKeeper, KeyedProvider};
 use super::stream::hub::EventHub;
 use super::stream::keeper::Keeper;
+use super::vault::SecretSources;
 use super::webhooks::webhooks;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::entry::ProviderEntry;
+use crate::config::outbound::OutboundSettings;
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 use crate::hook::webhook::Webhook;
 use crate::llm::provider::HttpProvider;
 use crate::llm::settings::LlmProviderSettings;
+use crate::outbound::guard::{Guard, Rules};
+use crate::outbound::origin::Origin;
 use crate::telegram::client::TelegramClient;
 use crate::telegram::decode::TelegramDecoder;
 
@@ -62,27 +68,25 @@ impl RunningFleet {
         let telegram = TelegramClient::new(&config.telegram)?;
         let dates = TelegramDates::default();
         telegram.tell_dates(Arc::new(dates.clone()));
-        let credentials = Arc::new(Credentials::of(&manifest));
-        let providers = manifest.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
-        let models = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
-        let secret = config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
-        let webhook = match (config.alerts.webhook_url.as_deref(), &secret) {
-            (Some(url), Some(secret)) => {
-                Some(Webhook::new(url, &config.alerts.private_hosts, secret).context("alerts.webhook_url")?)
-            }
-            _ => None,
-        };
+        let webhook = alert_webhook(config)?;
         let generator = Generator::new()?;
-        let Home { store, operators, audit, requests, rates, clock, seat, roster, tenure } =
+        let sources = SecretSources::of(config).map_err(anyhow::Error::msg)?;
+        note_values(&sources, &manifest);
+        let (providers, keyed) = providers(&manifest.providers)?;
+        let destinations = keyed.iter().map(|keyed| (keyed.name.clone(), keyed.llm.destination().to_owned())).collect();
+        let models = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
+        let Home { store, operators, audit, requests, rates, secrets, clock, seat, roster, tenure } =
             Home::open(config, &connections, &manifest.plan, launch, dates).await?;
+        let secrets = SealedSecrets::open(config, secrets, operators.as_ref(), Arc::clone(&clock), &seat.name);
+        let secrets = Arc::new(secrets.await?);
+        let credentials = Arc::new(Credentials::of(&manifest, Arc::clone(&secrets), sources.clone()));
+        for provider in &keyed {
+            provider.take_key(&secrets, sources.vault.as_deref());
+        }
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
         let audit = Arc::new(Audit::new(audit, audit_key, Arc::clone(&clock), seat.name.as_str()));
-        for bot in roster.bots.values() {
-            if let Err(reason) = credentials.token(&bot.spec) {
-                tracing::error!(bot.name = %bot.spec.name, reason, "no token for a bot, it cannot run on this node");
-            }
-        }
+        tell_missing(&credentials, &roster);
         let webhooks = Arc::new(webhooks(&config.webhooks, roster.bots.values(), &credentials));
         let decoder = Arc::new(TelegramDecoder);
         let node = Node::new(store, clock, decoder, generator, seat, Directory::new(roster), fastrand::u64(..));
@@ -98,6 +102,8 @@ impl RunningFleet {
             ownership: config.cluster.ownership(),
         };
         let chat = operators_chat(config, &node, &telegram, &credentials);
+        let beside = chat.as_ref().map(|(bot, api, _)| (*bot, Arc::clone(api)));
+        let chat = chat.map(|(_, api, chat)| (api, chat));
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
         let watched = Watched {
             telegram,
@@ -120,6 +126,18 @@ impl RunningFleet {
         tasks.spawn(recorder::add_up());
         tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&requests), Arc::clone(&node.clock)));
         tasks.spawn(Arc::clone(&audit).keep());
+        let keeper = SecretKeeper {
+            secrets: Arc::clone(&secrets),
+            credentials: Arc::clone(&credentials),
+            node: Arc::clone(&node),
+            fleet: actor.clone(),
+            webhooks: Arc::clone(&webhooks),
+            providers: keyed,
+            vault: sources.vault,
+            vault_every: config.secrets.vault.every,
+            beside,
+        };
+        tasks.spawn(keeper.run());
         let (alerts, teller) = Alerts::new(&node.name, Arc::clone(&node.clock), config.alerts.every, webhook, chat);
         let told = config.alerts.is_on();
         tasks.spawn(teller.run());
@@ -136,6 +154,10 @@ impl RunningFleet {
             webhooks,
             tokens_looked_up: std::sync::Mutex::default(),
             credentials,
+            secrets,
+            destinations,
+            confined: config.secrets.clone(),
+            guard: Arc::new(guard(config)),
             events,
             audit,
             role,
@@ -164,17 +186,21 @@ fn operators_chat(
     config: &Config,
     node: &Node,
     telegram: &TelegramClient,
-    credentials: &Credentials,
-) -> Option<(Arc<dyn BotApi>, TelegramChatId)> {
+    credentials: &Arc<Credentials>,
+) -> Option<(BotId, Arc<dyn BotApi>, TelegramChatId)> {
     let (chat, name) = config.alerts.chat.zip(config.alerts.bot.as_deref())?;
     let known = node.directory.known();
     let bot = known.bots.values().find(|bot| bot.spec.name == name);
-    let api = bot.map_or_else(|| Err("no such bot".to_owned()), |bot| credentials.api(telegram, bot));
-    let told = |reason: String| {
+    let _ = node.operators.set(TelegramChatId(chat));
+    let told = |reason: &str| {
         tracing::error!(bot.name = name, reason, "no bot for the chat of operators: alerts do not go there");
     };
-    let _ = node.operators.set(TelegramChatId(chat));
-    Some((api.map_err(told).ok()?, TelegramChatId(chat)))
+    let Some(bot) = bot else {
+        told("no such bot");
+        return None;
+    };
+    let api = credentials.api(telegram, bot).map_err(|none| told(&none.why)).ok()?;
+    Some((bot.id, api, TelegramChatId(chat)))
 }
 
 fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory {
@@ -182,19 +208,74 @@ fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory
     Arc::new(move |bot: &BotProfile| credentials.api(&telegram, bot))
 }
 
+/// Makes the webhook that takes alerts, where one is set.
+fn alert_webhook(config: &Config) -> anyhow::Result<Option<Webhook>> {
+    let secret = config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
+    let Some((url, secret)) = config.alerts.webhook_url.as_deref().zip(secret) else { return Ok(None) };
+    Webhook::new(url, &config.alerts.private_hosts, &secret).context("alerts.webhook_url").map(Some)
+}
+
+/// Tells the log which bots have no token here.
+fn tell_missing(credentials: &Credentials, roster: &Roster) {
+    for bot in roster.bots.values() {
+        if let Err(reason) = credentials.token(bot) {
+            tracing::error!(bot.name = %bot.spec.name, %reason, "no token for a bot, it cannot run on this node");
+        }
+    }
+}
+
+/// Tells the vault's book what the manifest has read from the vault already.
+fn note_values(sources: &SecretSources, manifest: &LoadedManifest) {
+    let Some(vault) = &sources.vault else { return };
+    for bot in &manifest.plan.bots {
+        if let Some(token) = manifest.tokens.get(&bot.name) {
+            vault.note(&bot.credential, token.clone());
+        }
+    }
+    for provider in &manifest.providers {
+        if let Some((reference, key)) = provider.first_reference().zip(provider.api_keys.first()) {
+            vault.note(reference, key.clone());
+        }
+    }
+}
+
+/// Builds the adapters of the manifest's providers, and returns those whose key may be given too.
+fn providers(entries: &[ProviderEntry]) -> anyhow::Result<(Vec<ProviderSetup>, Vec<KeyedProvider>)> {
+    let (mut setups, mut keyed) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let llm = Arc::new(adapter(entry)?);
+        let written = entry.api_keys.first().cloned().unwrap_or_default();
+        let (name, reference) = (entry.name.clone(), entry.first_reference().map(str::to_owned));
+        keyed.push(KeyedProvider { name, llm: Arc::clone(&llm), written, reference });
+        setups.push(ProviderSetup { name: entry.name.clone(), llm, settings: entry.settings.clone() });
+    }
+    Ok((setups, keyed))
+}
+
 /// Builds a provider's adapter.
-pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
+pub(super) fn provider(entry: &ProviderEntry) -> anyhow::Result<ProviderSetup> {
+    let llm: Arc<dyn LlmProvider> = Arc::new(adapter(entry)?);
+    Ok(ProviderSetup { name: entry.name.clone(), llm, settings: entry.settings.clone() })
+}
+
+fn adapter(entry: &ProviderEntry) -> anyhow::Result<HttpProvider> {
     let settings = LlmProviderSettings {
         kind: entry.kind,
-        base_url: entry.base_url,
-        api_keys: entry.api_keys,
+        base_url: entry.base_url.clone(),
+        api_keys: entry.api_keys.clone(),
         stream: entry.stream,
         roles: entry.roles,
-        omit: entry.omit,
+        omit: entry.omit.clone(),
         connect_timeout: entry.connect_timeout,
         first_token_timeout: entry.first_token_timeout,
         timeout: entry.settings.timeout,
     };
-    let llm: Arc<dyn LlmProvider> = Arc::new(HttpProvider::new(&entry.name, &settings)?);
-    Ok(ProviderSetup { name: entry.name, llm, settings: entry.settings })
+    // The manifest is the operator's own word.
+    Ok(HttpProvider::new(&entry.name, &settings, &Origin::Trusted)?)
+}
+
+/// Makes the guard of addresses that come by API.
+fn guard(config: &Config) -> Guard {
+    let OutboundSettings { schemes, private_hosts, .. } = config.outbound.clone();
+    Guard::new(Rules { schemes, ports: config.outbound.known_ports(), private_hosts })
 }

@@ -8,6 +8,7 @@
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `secrets` | sealed secrets, and the keys that seal them |
 //! | `requests` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
 //! | `operator_orders` | orders of operators to the owner of a bot or chat |
@@ -26,6 +27,7 @@ pub(super) mod reads;
 pub(super) mod requests;
 pub(super) mod roster;
 pub(super) mod sealing;
+pub(super) mod secrets;
 pub(super) mod tenure;
 pub(super) mod text;
 pub(super) mod values;
@@ -38,6 +40,7 @@ use botfleet_actors::ports::archive::archive_methods;
 use botfleet_actors::ports::audit::audit_methods;
 use botfleet_actors::ports::operators::operators_methods;
 use botfleet_actors::ports::requests::requests_methods;
+use botfleet_actors::ports::secrets::secrets_methods;
 use botfleet_actors::ports::store::store_methods;
 
 use self::text::Sql;
@@ -129,6 +132,12 @@ port! { $ operators_methods Operators for Engine by operators:
 port! { $ requests_methods Requests for Engine by requests:
 }
 
+port! { $ secrets_methods Secrets for Engine by secrets:
+    secrets_after = all secrets::AFTER;
+    secret_keys = all secrets::KEYS;
+    secret_nodes = all secrets::NODES;
+}
+
 port! { $ audit_methods AuditLog for Engine by audit:
     seal = call sealing::seal;
     audit_head = call sealing::audit_head;
@@ -141,6 +150,7 @@ pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
     let rights =
         [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL, requests::ALL];
+    let sealed = [secrets::ALL];
     let audit = [audit::ALL, sealing::ALL, verifying::ALL];
-    texts.into_iter().chain(rights).chain(audit).flatten().copied().collect()
+    texts.into_iter().chain(rights).chain(audit).chain(sealed).flatten().copied().collect()
 }

@@ -13,6 +13,7 @@ use botfleet_actors::domain::operator_order::OperatorOrder;
 use botfleet_actors::domain::operators::{Operator, OperatorKey, OperatorSession};
 use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::secret::{SecretKey, SecretNode, StoredSecret};
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::{Turn, TurnProgress};
 
@@ -150,6 +151,9 @@ tables! {
     operator_recovery: Bounded, goes(Never "ten rows an account, each used once"), forgotten(Never "hashes of codes");
     operator_session (OperatorSession): Bounded, goes(By "drop_sessions"), forgotten(Never "an operator's own session");
     operator_key (OperatorKey): Bounded, goes(By "drop_keys"), forgotten(Never "an operator's own key");
+    secret (StoredSecret): Bounded, goes(Never "one row a bot or provider at most"), forgotten(Never "secrets of the fleet's own");
+    secret_key (SecretKey): Bounded, goes(Never "one row a key, of which there are few"), forgotten(Never "names no person");
+    secret_node (SecretNode): Bounded, goes(Never "one row a name of a node"), forgotten(Never "names no person");
     idempotency: Growing, goes(By "drop_requests"), forgotten(Never "answers to operators, gone after a day");
     first_admin: Bounded, goes(Never "one row, until there is an admin"), forgotten(Never "the hash of a link");
     lease: Bounded, goes(Never "one row a bot or chat"), forgotten(Never "names no person");

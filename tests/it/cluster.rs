@@ -5,6 +5,7 @@
 mod events;
 mod limits;
 mod orders;
+mod secrets;
 mod sign_in;
 
 use std::time::{Duration, Instant};

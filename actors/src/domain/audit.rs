@@ -1,6 +1,8 @@
 //! Entries of the audit: who did what to which thing, and from where; and what a check of the chain of its blocks says. Layer
 //! `domain`. Keeps I12.
 //!
+//! This file is longer than others, since each act and each kind of object has its lines.
+//!
 //! An entry names people and things by their ids, and bots and chats also by their names in the manifest; it holds nothing
 //! that people wrote. Its record before and after the act is masked and bounded here, so that no caller can forget that.
 
@@ -85,6 +87,18 @@ pub enum Act {
     RotateKey,
     /// Ended an API key.
     EndKey,
+    /// Gave a bot's token or a provider's key.
+    SetSecret,
+    /// Removed a bot's token or a provider's key that was given.
+    RemoveSecret,
+    /// Sealed all secrets with the newest key.
+    RotateSecrets,
+    /// Retired a key that sealed secrets.
+    RetireSecretKey,
+    /// Gave up the secrets whose key was lost.
+    ResetSecrets,
+    /// Asked a provider at an address that was given.
+    TryProvider,
 }
 
 names! { Act {
@@ -95,6 +109,8 @@ names! { Act {
     ClaimFirstAdmin = "claim_first_admin", AddUser = "add_user", ChangeUser = "change_user", RemoveUser = "remove_user",
     ChangePassword = "change_password", EnrolSecondFactor = "enrol_second_factor", EndSession = "end_session",
     AddKey = "add_key", RotateKey = "rotate_key", EndKey = "end_key",
+    SetSecret = "set_secret", RemoveSecret = "remove_secret", RotateSecrets = "rotate_secrets",
+    RetireSecretKey = "retire_secret_key", ResetSecrets = "reset_secrets", TryProvider = "try_provider",
 } }
 
 /// Identifies an entry: 128 bits, random but for entries that stand for a day.
@@ -198,11 +214,16 @@ pub enum ObjectKind {
     Session,
     /// An API key.
     Key,
+    /// A provider, by its name.
+    Provider,
+    /// The secrets, or a key that seals them, by its id.
+    Secrets,
 }
 
 names! { ObjectKind {
     Fleet = "fleet", Bot = "bot", Chat = "chat", Person = "person", Node = "node", Actor = "actor",
-    DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key",
+    DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key", Provider = "provider",
+    Secrets = "secrets",
 } }
 
 /// The thing that was acted upon.

@@ -13,6 +13,7 @@
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
 //! | `people` | rights of people |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `secret` | sealed secrets as they are stored, and the keys that seal them |
 //! | `idempotency` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `chain` | who did what, and the chain of blocks that proves it |
 //! | `silence`, `pause` | reasons why a bot cannot speak, and pauses that Telegram asked for |
@@ -47,6 +48,7 @@ pub mod people;
 pub mod reconcile;
 pub mod roster;
 pub mod schema;
+pub mod secret;
 pub mod silence;
 pub mod stance;
 pub mod strategy;

@@ -13,6 +13,8 @@ use super::time::Timestamp;
 pub enum Silence {
     /// No node has a token for the bot.
     NoToken,
+    /// The bot's token is sealed, and its node lacks the key.
+    Sealed,
     /// Telegram refuses the bot's token.
     Refused,
     /// The bot failed too often, and waits for a person.
@@ -29,12 +31,13 @@ pub enum Silence {
 
 impl Silence {
     /// Labels of the reasons that by themselves keep a bot silent in all its chats.
-    pub const EVERYWHERE: [&'static str; 4] = ["no_token", "refused", "quarantined", "paused"];
+    pub const EVERYWHERE: [&'static str; 5] = ["no_token", "sealed", "refused", "quarantined", "paused"];
 
     /// Returns the label in metrics.
     pub fn label(self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
+            Self::Sealed => "sealed",
             Self::Refused => "refused",
             Self::Quarantined => "quarantined",
             Self::Stopped => "stopped",
@@ -49,6 +52,7 @@ impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoToken => "it has no token",
+            Self::Sealed => "its token is sealed",
             Self::Refused => "its token is refused",
             Self::Quarantined => "it is quarantined",
             Self::Stopped => "it is stopped",

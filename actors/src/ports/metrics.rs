@@ -237,7 +237,7 @@ metrics! {
         counter sends_resolved_total {}
         /// Pauses that a 429 asked for.
         counter telegram_pauses_total {}
-        /// Bots that cannot speak anywhere: `no_token`, `refused`, `quarantined`, `paused`.
+        /// Bots that cannot speak anywhere: `no_token`, `sealed`, `refused`, `quarantined`, `paused`.
         gauge bots_silent { reason }
         /// Times that a chat (`outside`, `muted`, `gone`) or `topic` was found shut to a bot.
         counter places_shut_total { place }

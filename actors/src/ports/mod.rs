@@ -15,5 +15,6 @@ pub mod operators;
 pub mod outcomes;
 pub mod rates;
 pub mod requests;
+pub mod secrets;
 pub mod store;
 pub mod telegram;

@@ -57,6 +57,13 @@ keyed! {
     }
 }
 
+impl ProviderEntry {
+    /// Returns the reference of the first key.
+    pub fn first_reference(&self) -> Option<&str> {
+        self.api_key.as_deref().or_else(|| self.keys.as_ref()?.first().map(String::as_str))
+    }
+}
+
 keys_of! {
     /// Limits and prices of one provider.
     pub(super) ProviderKeys of ProviderSettings as usual {

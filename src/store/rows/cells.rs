@@ -17,6 +17,7 @@ use botfleet_actors::domain::operators::{OperatorId, Profile, Reach, Role};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
+use botfleet_actors::domain::secret::{SecretKind, SecretState};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::domain::turn::TurnState;
@@ -71,7 +72,7 @@ counts!(u8 u16 u32 usize);
 
 names! {
     BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState Role
-    TurnState Verdict WorkStep
+    SecretKind SecretState TurnState Verdict WorkStep
 }
 
 cells! {

@@ -62,6 +62,8 @@ pub enum FleetMsg {
     End(Ended),
     /// Read the configuration: it may have changed.
     ReadRoster,
+    /// A bot has another token, or none any more.
+    TokenChanged(BotId),
     /// The result of reading the configuration.
     RosterRead(Result<Roster, StoreError>),
     /// The number of nodes that share the work.

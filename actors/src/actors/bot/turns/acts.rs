@@ -61,7 +61,9 @@ impl Turns {
     /// Drops a turn that cannot be spoken, or tries it again later, so that nothing is paid for it.
     pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence, desk: &mut Desk<'_, '_>) {
         match why {
-            Silence::NoToken | Silence::Refused | Silence::Quarantined => self.again_after(turn, REFUSED_RETRY, desk),
+            Silence::NoToken | Silence::Sealed | Silence::Refused | Silence::Quarantined => {
+                self.again_after(turn, REFUSED_RETRY, desk);
+            }
             Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
                 let bot = desk.site().profile().id;
                 tracing::info!(bot.id = %bot, turn.id = %turn, why = why.label(), "turn dropped: the bot cannot speak");
