@@ -2,8 +2,8 @@
 
 use super::route::Route;
 use super::{
-    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, orders, outcomes, people, roster,
-    session, style, user_access, users,
+    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, orders, outcomes, people, retracting,
+    roster, session, speaking, style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -25,6 +25,13 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<control::LiftPauses>();
     visitor.visit::<bots::SetDelivery>();
     visitor.visit::<chats::Decisions>();
+    visitor.visit::<speaking::Say>();
+    visitor.visit::<speaking::TakeOver>();
+    visitor.visit::<speaking::ListTakeovers>();
+    visitor.visit::<speaking::EndTakeover>();
+    visitor.visit::<retracting::DeleteMessage>();
+    visitor.visit::<retracting::Retract>();
+    visitor.visit::<retracting::List>();
     visitor.visit::<people::Get>();
     visitor.visit::<people::Forget>();
     visitor.visit::<people::OptOut>();

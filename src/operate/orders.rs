@@ -1,7 +1,9 @@
 //! Orders that the owner of a bot or chat carries out, given on any node. Layer `operate`.
 
 use botfleet_actors::domain::audit::{ActResult, AuditEntry};
-use botfleet_actors::domain::operator_order::{OperatorOrder, OrderId, OrderPlace, OrderState, OrderTarget};
+use botfleet_actors::domain::operator_order::{
+    OperatorOrder, OrderFruit, OrderId, OrderPlace, OrderState, OrderTarget,
+};
 use botfleet_actors::domain::time::Timestamp;
 use serde_json::Value;
 
@@ -20,8 +22,8 @@ pub(crate) const PAGE_MAX: usize = 200;
 /// How an order stands when its giver is answered.
 #[derive(Clone, Debug)]
 pub enum Ordered {
-    /// The effect took place.
-    Done,
+    /// The effect took place; with what came of it, where the order tells that.
+    Done(Option<OrderFruit>),
     /// The owner has not ended it yet.
     UnderWay(Box<OrderView>),
 }
@@ -65,7 +67,7 @@ impl Operations {
     /// The code that the order failed with; `OrderExpired`, `OrderUnknown`.
     fn ordered(&self, order: &OperatorOrder) -> Result<Ordered, Failure> {
         match order.state {
-            OrderState::Done => Ok(Ordered::Done),
+            OrderState::Done => Ok(Ordered::Done(order.fruit())),
             OrderState::Waiting | OrderState::Begun => Ok(Ordered::UnderWay(Box::new(self.fleet.order_shown(order)))),
             OrderState::Expired => Err(Failure::new(Code::OrderExpired, "no node carried the order out in its time")),
             OrderState::Unknown => {

@@ -16,6 +16,7 @@
 //! | `events` | live events for watchers |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | gives people's orders to the owners of what they concern, and waits for their end |
+//! | `speaking` | operators who speak as bots, take them over, and delete what they said |
 //! | `online` | the questions of `botfleet check --online` to Telegram, models and servers |
 //! | `people` | rights of people, as an operator claims them |
 //! | `reasons` | recorded decisions, explained in plain words |
@@ -45,6 +46,7 @@ pub mod reasons;
 pub mod recorder;
 pub mod replay;
 pub mod roster_diff;
+pub mod speaking;
 mod starting;
 mod stopping;
 pub mod style;

@@ -295,6 +295,8 @@ impl Life {
             inbox,
             chain_depth: 0,
             root: number,
+            by_operator: false,
+            deleted_at: None,
         }
     }
 
@@ -302,7 +304,14 @@ impl Life {
     fn answer(&mut self, place: usize, turn: &Turn, unlucky: u32, batch: &mut Vec<Operation>) {
         let (bot, epoch, chat) = (turn.bot, self.epoch, turn.chat);
         let claim = |batch: &mut Vec<Operation>| {
-            batch.push(Operation::Claim(Claim { bot, epoch, turn: turn.id, chat, now: turn.created_at }));
+            batch.push(Operation::Claim(Claim {
+                bot,
+                epoch,
+                turn: turn.id,
+                chat,
+                yields: turn.yields(),
+                now: turn.created_at,
+            }));
         };
         let usage = Some(Usage {
             provider: "sim".to_owned(),
@@ -373,6 +382,7 @@ impl Life {
             expires_at: turn.expires_at,
             created_at: turn.created_at,
             on_unknown: OnUnknown::Report,
+            by_operator: false,
             progress: SendProgress::queued(turn.created_at),
         }
     }

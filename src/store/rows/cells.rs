@@ -16,6 +16,7 @@ use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::operators::{OperatorId, Profile, Reach, Role};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
+use botfleet_actors::domain::retraction::RetractionState;
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::EntryKind;
@@ -69,7 +70,7 @@ ids! {
 counts!(u8 u16 u32 usize);
 
 names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState Role
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState RetractionState Role
     TurnState Verdict
 }
 

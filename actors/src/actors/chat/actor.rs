@@ -194,6 +194,7 @@ impl Actor for ChatActor {
             ChatMsg::ProfileChanged(profile) => state.on_profile_changed(&myself, profile),
             ChatMsg::Named(bot) => state.on_named(bot),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
+            ChatMsg::Speak(speech, reply) => state.on_speak(&myself, *speech, reply).await,
             ChatMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => drop(reply.send(state.snapshot())),
@@ -295,6 +296,18 @@ impl ChatState {
     }
 
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
+        self.commit_as(myself, base, step, Operation::Advance, |_| {});
+    }
+
+    /// Commits a step as part of the operation that `operation` makes of it; `told` hears the result.
+    pub(super) fn commit_as(
+        &mut self,
+        myself: &ActorRef<ChatMsg>,
+        base: Number,
+        step: Step,
+        operation: impl FnOnce(Advance) -> Operation,
+        told: impl FnOnce(&CommitResult) + Send + 'static,
+    ) {
         let advance = Advance {
             chat: self.profile.id,
             epoch: self.epoch,
@@ -320,7 +333,8 @@ impl ChatState {
         let (node, chat, generation) = (Arc::clone(&self.node), myself.clone(), self.generation);
         let begun = step.begun;
         self.shares.count(&begun);
-        self.node.committer.submit(Operation::Advance(advance), move |result| {
+        self.node.committer.submit(operation(advance), move |result| {
+            told(&result);
             if result.is_ok() && !away.is_empty() {
                 // Bots that live elsewhere find their turns in the store.
                 node.wake_bots(away);
@@ -355,6 +369,8 @@ impl ChatState {
                 self.on_fenced(myself);
             }
             Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
+            // What an operator asked for is refused, and no row of the chat.
+            Err(CommitError::Refused(Refusal::TakenOver(_))) => self.reload(myself).await,
             Err(CommitError::Refused(refusal)) => self.on_refused(myself, refusal).await,
         }
     }

@@ -72,6 +72,9 @@ impl State {
             (order.state, order.result) = (state, result);
             (order.node, order.epoch) = (Some(step.node), Some(step.epoch));
             order.ended_at = state.is_over().then_some(now);
+            if state.is_over() {
+                order.arguments = order.arguments_without_words();
+            }
         }
     }
 
@@ -102,6 +105,7 @@ impl State {
                 _ => continue,
             };
             (order.state, order.ended_at) = (over, Some(clock));
+            order.arguments = order.arguments_without_words();
         }
         let day = Duration::from_hours(24) * ORDER_DAYS;
         self.orders.retain(|_, order| !order.state.is_over() || order.created_at >= now - day);
