@@ -109,7 +109,7 @@ impl Operations {
             Ordered::Done(_) => (0, 0),
         };
         let bot_name = self.fleet.name_of_bot(bot);
-        let held = self.fleet.takeovers(chat).await?.into_iter().find(|held| held.bot == bot_name);
+        let held = self.fleet.takeovers(chat).await?.into_iter().find(|held| Some(&held.bot) == bot_name.as_ref());
         let takeover = held.ok_or_else(|| Failure::new(Code::Conflict, "the take-over has ended already"))?;
         let sending = self.fleet.sending(chat, bot).await?;
         Ok(Came::To(Begun { takeover, turns, messages, sending }))
