@@ -58,7 +58,8 @@ impl Operations {
     /// fleet about itself stay.
     ///
     /// # Errors
-    /// `UnknownChat`, `UnknownName`, `OutOfReach`; those of [`Operations::commanded`].
+    /// `UnknownChat`, `UnknownName`, `OutOfReach`; `BadRequest` for a time before 1970; those of
+    /// [`Operations::commanded`].
     pub async fn retract(
         &self,
         by: &Granted<DeleteMessages>,
@@ -74,7 +75,10 @@ impl Operations {
                 by.bot(member)?;
             }
         }
-        let saying = Saying::Since(bot, since);
+        if since.as_millis() < 0 {
+            return Err(Failure::new(Code::BadRequest, "since: give milliseconds since 1970"));
+        }
+        let saying = Saying::Since(bot, since.min(self.now()));
         let said = self.fleet.said(chat, saying, RETRACTED_MAX + 1).await?;
         let oldest = self.now() - DELETABLE_FOR;
         let counted = Counted {

@@ -228,10 +228,14 @@ impl ChatState {
         &mut self,
         myself: &ActorRef<ChatMsg>,
         (bot, order): (BotId, OrderStep),
-        TakingOver { takeover, take, turns, messages }: TakingOver,
+        TakingOver { takeover, take, mut turns, messages }: TakingOver,
         reply: RpcReplyPort<Spoken>,
     ) {
-        let Some(base) = self.memory.as_ref().map(|memory| memory.last_number) else { return };
+        let Some(memory) = self.memory.as_mut() else { return };
+        let base = memory.last_number;
+        // A turn at work is known here and not among those that wait.
+        let at_work = memory.open.extract_if(.., |turn| turn.bot == bot).filter_map(|turn| turn.turn);
+        turns.extend(at_work);
         let mut step = Step::default();
         if let Some(text) = notices::takeover(&self.profile.spec) {
             self.announce(bot, text, "an operator takes the bot over".to_owned(), None, &mut step);
