@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use botfleet::operate::context::Context;
 use botfleet::operate::failure::Code;
@@ -93,14 +94,16 @@ async fn two_operators_and_an_admin_hold_a_bot_one_after_the_other_and_each_is_t
 async fn acts(operations: &Operations) -> String {
     let admin = operator("cem", Role::Admin, Reach::Everything);
     let granted = admin.grant::<ReadAudit>().unwrap();
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(20);
     loop {
         let page = operations.audit_entries(&granted, Default::default()).await.unwrap();
-        let text = format!("{:?}", page.entries.iter().map(|sealed| &sealed.entry).collect::<Vec<_>>());
-        if text.contains("EndTakeover") || text.contains("DeleteMessages") || std::time::Instant::now() > until {
-            return format!("{text} {}", serde_json::to_string(&page.entries).unwrap());
+        let entries: Vec<_> = page.entries.into_iter().filter_map(|sealed| sealed.entry).collect();
+        let text = serde_json::to_string(&entries).unwrap();
+        let sealed = text.contains("end_takeover") || text.contains("delete_messages");
+        if sealed || Instant::now() > until {
+            return text;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
