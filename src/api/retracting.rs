@@ -37,7 +37,7 @@ route! {
     }
 }
 
-/// What is to be deleted.
+/// The messages that are to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -20,10 +20,10 @@ use crate::runtime::speaking::{EndError, SendingView, TakeoverView, Utterance};
 /// Longest time of a take-over without a message, in minutes.
 pub(crate) const IDLE_MINUTES_MAX: u32 = 60;
 
-/// What came of an order that tells more than that it is done.
+/// The result of an order that tells more than that it is done.
 #[derive(Clone, Debug)]
 pub enum Came<T> {
-    /// It was carried out.
+    /// The order was carried out.
     To(T),
     /// The owner has not ended it yet.
     UnderWay(Box<OrderView>),

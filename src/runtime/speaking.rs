@@ -37,13 +37,13 @@ const RETRACTIONS_TOLD: usize = 200;
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Fate {
-    /// It waits for its bot or for a limit, and goes out later unless something forbids it.
+    /// The message waits for its bot or for a limit, and goes out later unless something forbids it.
     Waiting,
     /// Telegram is being asked.
     Sending,
-    /// It is in the chat.
+    /// The message is in the chat.
     Sent,
-    /// It was given up, or Telegram refused it; the reason tells why. It is not in the chat.
+    /// The message was given up, or Telegram refused it; the reason tells why. It is not in the chat.
     Refused,
     /// Nobody knows whether Telegram has it; it is not sent again.
     Unknown,

@@ -247,7 +247,7 @@ impl OperatorOrder {
     }
 }
 
-/// What came of an order.
+/// The result of an order that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderFruit {

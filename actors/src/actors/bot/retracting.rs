@@ -32,7 +32,7 @@ const ROUND: usize = 50;
 /// Waits before Telegram is asked again.
 const BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), max: Duration::from_mins(5) };
 
-/// Whether a round is under way, and until when none may begin.
+/// The rounds of deletions of a bot: one at a time, and none before Telegram's pause is over.
 #[derive(Default)]
 pub(super) struct Retracting {
     under_way: bool,

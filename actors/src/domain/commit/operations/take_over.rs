@@ -25,7 +25,7 @@ pub struct TakeOver {
     pub turns: Vec<TurnId>,
     /// Messages of the bot into the chat.
     pub messages: Vec<OutboxId>,
-    /// What the chat stores with it: the turn that tells the people, if they are to be told.
+    /// The turn that tells the people, with its decision; nothing if they are not to be told.
     pub advance: Box<Advance>,
     /// The order that this carries out.
     pub order: OrderStep,
