@@ -173,7 +173,7 @@ impl Life {
         let decision = self.decide(place, number, answered);
         let turn = answered.then(|| self.turn(place, speaker, &decision, number));
         let mut step = self.step(chat, base);
-        step.entries.push(self.entry(place, (number, message), author(person), None, first));
+        step.entries.push(self.entry(place, (number, message), (author(person), None), first));
         step.handled.push(handled(first, OutcomeKind::Appended, Some(number), Some(decision.number)));
         step.handled.extend(copies);
         step.decisions.push(decision);
@@ -273,8 +273,7 @@ impl Life {
         &self,
         place: usize,
         (number, message): (Number, i64),
-        author: Author,
-        fleet_bot: Option<BotId>,
+        (author, fleet_bot): (Author, Option<BotId>),
         inbox: InboxId,
     ) -> TranscriptEntry {
         TranscriptEntry {
@@ -357,7 +356,7 @@ impl Life {
             kind: AuthorKind::Bot,
         };
         let mut step = self.step(chat, base);
-        step.entries.push(self.entry(place, (number, told.0), name, Some(bot), inbox));
+        step.entries.push(self.entry(place, (number, told.0), (name, Some(bot)), inbox));
         step.handled.push(handled(inbox, OutcomeKind::Appended, Some(number), None));
         batch.push(Operation::Advance(step));
         self.rooms[place].number += 1;

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | the actor: state, life cycle, commits |
+//! | `actor`, `committing` | the actor: state, life cycle; its commits |
 //! | `messages`, `snapshot` | its messages, and what operators see of it |
 //! | `reading` | parses one inbox row: entry, copy, or nothing |
 //! | `memory` | the end of the transcript in memory |
@@ -25,6 +25,7 @@ pub mod actor;
 mod albums;
 mod appending;
 mod commands;
+mod committing;
 mod deciding;
 mod disclosing;
 pub mod engine;
