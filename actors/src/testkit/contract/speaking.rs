@@ -10,7 +10,7 @@ use crate::domain::commit::operations::{
 use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
 use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::decision::Cause;
-use crate::domain::ids::{ChatId, DecisionNumber, MessageId, Number, OutboxId, TurnId};
+use crate::domain::ids::{ChatId, DecisionNumber, IdSource, MessageId, Number, OutboxId, TurnId};
 use crate::domain::inbox::SentEvent;
 use crate::domain::operator_order::{
     NewOrder, OperatorOrder, OrderFruit, OrderId, OrderState, OrderStep, OrderTarget, OrderTask,
@@ -210,6 +210,11 @@ pub async fn one_operator_holds_a_bot_and_the_others_are_told_who(home: &dyn Hom
 
 const MARKER: &str = "bergamot";
 
+/// Returns an id as a process makes it at the time of [`message`]: deleted messages are looked for by their time.
+fn made(id: i64) -> i64 {
+    IdSource::first_at(at(3)) + id
+}
+
 /// Sends a message of the first bot, and appends its entry, the second of the chat.
 async fn with_entry(home: &dyn Home) -> (Scene, OutboxMessage) {
     let (scene, _) = with_messages(home, 1).await;
@@ -217,7 +222,7 @@ async fn with_entry(home: &dyn Home) -> (Scene, OutboxMessage) {
     let act = Act::Say { text: format!("say {MARKER}"), by_operator: true };
     let said = Turn { act, ..turn(61, chat, 2, bot) };
     more_turns(&scene, 2, std::slice::from_ref(&said)).await;
-    let told = OutboxMessage { text: format!("say {MARKER}"), ..message(71, &said) };
+    let told = OutboxMessage { text: format!("say {MARKER}"), ..message(made(71), &said) };
     let ending = TurnEnding::Said { messages: vec![told.clone()], begin: None };
     scene.commit_all(vec![claim(&said, scene.epoch), finish(&said, scene.epoch, ending)]).await;
     scene.commit_all(vec![begin(&scene, &told, start(81, at(3))), sent(&told, 81, 502, 9)]).await;
@@ -315,7 +320,7 @@ pub async fn only_what_bots_of_the_chat_said_is_found(home: &dyn Home) {
     assert_eq!(strangers, [], "the bot has left the chat");
     let notice = Turn { chain_depth: 0, ..turn(64, told.chat, 3, told.bot) };
     more_turns_at(&scene, &notice).await;
-    let line = OutboxMessage { chain_depth: 0, ..message(74, &notice) };
+    let line = OutboxMessage { chain_depth: 0, ..message(made(74), &notice) };
     let ending = TurnEnding::Said { messages: vec![line.clone()], begin: None };
     scene.commit_all(vec![claim(&notice, scene.epoch), finish(&notice, scene.epoch, ending)]).await;
     scene.commit_all(vec![begin(&scene, &line, start(84, at(3))), sent(&line, 84, 503, 10)]).await;
