@@ -134,7 +134,7 @@ async fn i14_who_is_taken_over_keeps_silent_until_that_ends_by_itself() {
     let done = take_over(&stage, 1, "ayse").await;
     assert_eq!(done.fruit(), Some(OrderFruit::TakenOver { turns: 0, messages: 0 }));
     stage.until_sent(1).await;
-    assert!(sent_by(&stage, 0)[0].contains("person of the team"), "people are told");
+    assert!(sent_by(&stage, 0)[0].contains("ekipten bir insan"), "people are told");
     stage.person_says(0, "hello to all", &[0, 1]);
     stage.until_sent(2).await;
     stage.until_at_rest().await;

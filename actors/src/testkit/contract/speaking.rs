@@ -349,7 +349,10 @@ pub async fn i16_takeovers_and_deletions_that_are_over_go(home: &dyn Home) {
     let (scene, told) = with_entry(home).await;
     let found = said(&scene, Saying::Entry(Number(2))).await;
     scene.commit_all(vec![retract(&scene, 3, found).await]).await;
-    scene.commit_all(vec![take(&scene, (4, "ayse"), at(20), (Vec::new(), Vec::new()), false).await]).await;
+    let operation = take(&scene, (4, "ayse"), at(20), (Vec::new(), Vec::new()), false).await;
+    let Operation::TakeOver(mut operation) = operation else { unreachable!("it was just made") };
+    operation.advance.base = Number(2);
+    scene.commit_all(vec![Operation::TakeOver(operation)]).await;
     scene.store.prune(at(79), &HANDLED_GO).await.unwrap();
     assert!(holder(&scene).await.is_some());
     assert_eq!(scene.store.retractions(told.chat, 9).await.unwrap().len(), 1, "it waits for Telegram");
