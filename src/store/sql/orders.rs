@@ -42,7 +42,10 @@ pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fa
     } = orders;
     operator_orders::write(run, operator).await?;
     speaking::write_takeovers(run, takeovers).await?;
-    speaking::write_retractions(run, retractions).await?;
+    for order in retractions {
+        let (turns, messages) = speaking::write_retractions(run, order).await?;
+        people::empty_sent(run, turns, messages).await?;
+    }
     speaking::write_retracted(run, retracted).await?;
     write_deliveries(run, deliveries).await?;
     let turns = Rows::of(R::DATABASE, turns.iter().map(|(turn, (due, expires))| (*turn, *due, *expires)));

@@ -9,7 +9,6 @@ use botfleet_actors::domain::retraction::{Retraction, RetractionEnding, Said, Sa
 use botfleet_actors::domain::takeover::{Interventions, Takeover};
 use botfleet_actors::domain::time::Timestamp;
 
-use super::people;
 use super::text::statements;
 use super::values::{Rows, values};
 use crate::store::engine::{Reads, Run};
@@ -139,22 +138,22 @@ pub(super) async fn write_takeovers<R: Run>(
     Ok(())
 }
 
-/// Stores the messages that an order deletes, and removes their words.
-pub(super) async fn write_retractions<R: Run>(run: &mut R, orders: &[NewRetractions]) -> Result<(), Fault> {
-    for NewRetractions { chat, principal, at, said } in orders {
-        let keys = said.iter().map(|one| (one.telegram_chat, one.message_id));
-        let rows = said.iter().map(|one| (one.telegram_chat, one.message_id, one.bot));
-        let rows = Rows::of(R::DATABASE, rows);
-        if rows.is_empty() {
-            continue;
-        }
-        run.execute(&RETRACTED, values![rows, *chat, *at, principal.as_str()]).await?;
-        let outbox: Vec<i64> = said.iter().filter_map(|one| one.outbox).map(|outbox| outbox.0).collect();
-        let turns: Vec<i64> = run.fetch(&TURNS_OF, values![outbox.clone()]).await?;
-        people::empty_sent(run, turns, outbox).await?;
-        run.execute(&DELETE_ENTRIES, values![Rows::of(R::DATABASE, keys), *at]).await?;
+/// Stores the messages that an order deletes, and empties their entries. Returns the turns and the messages of the outbox that
+/// hold the words as well.
+pub(super) async fn write_retractions<R: Run>(
+    run: &mut R,
+    NewRetractions { chat, principal, at, said }: &NewRetractions,
+) -> Result<(Vec<i64>, Vec<i64>), Fault> {
+    let keys = said.iter().map(|one| (one.telegram_chat, one.message_id));
+    let rows = said.iter().map(|one| (one.telegram_chat, one.message_id, one.bot));
+    let rows = Rows::of(R::DATABASE, rows);
+    if rows.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
     }
-    Ok(())
+    run.execute(&RETRACTED, values![rows, *chat, *at, principal.as_str()]).await?;
+    run.execute(&DELETE_ENTRIES, values![Rows::of(R::DATABASE, keys), *at]).await?;
+    let outbox: Vec<i64> = said.iter().filter_map(|one| one.outbox).map(|outbox| outbox.0).collect();
+    Ok((run.fetch(&TURNS_OF, values![outbox.clone()]).await?, outbox))
 }
 
 /// Stores Telegram's answers about messages that are to be deleted.

@@ -6,7 +6,7 @@ use ractor::RpcReplyPort;
 
 use crate::actors::chat::shares::Begun;
 use crate::actors::chat::snapshot::ChatSnapshot;
-use crate::actors::chat::speaking::{Speech, Spoken};
+use crate::actors::chat::speech::{Speech, Spoken};
 use crate::actors::node::committer::CommitResult;
 use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::SentEvent;

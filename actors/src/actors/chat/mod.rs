@@ -11,7 +11,7 @@
 //! | `albums` | several messages that are answered once |
 //! | `commands` | answers to people's commands, and the fleet's own disclosure |
 //! | `notices`, `disclosing` | commands answered and disclosures begun lately; a disclosure that waits in the store |
-//! | `speaking` | what operators say as bots, and bots that they take over |
+//! | `speech`, `speaking` | what operators say as bots, and bots that they take over |
 //! | `deciding` | what the chat's owner knows, for the director; its turns |
 //! | `engine` | the director, the turns of its speakers, the tick: pure, and the soak's as well |
 //! | `shares` | people for whom turns were begun lately |
@@ -42,4 +42,5 @@ pub mod reading;
 pub mod settings;
 mod shares;
 pub mod snapshot;
-pub mod speaking;
+mod speaking;
+pub mod speech;

@@ -11,67 +11,19 @@ use serde_json::json;
 
 use super::actor::{ChatState, Step};
 use crate::actors::chat::messages::ChatMsg;
-use crate::actors::node::committer::CommitResult;
+use crate::actors::chat::speech::{Demand, Speech, Spoken, TakingOver};
 use crate::actors::node::deadline::in_time;
 use crate::behaviour::job::TurnJob;
 use crate::behaviour::local::minute_of_day;
 use crate::behaviour::notices;
 use crate::domain::commit::operations::{Operation, Say, TakeOver};
 use crate::domain::decision::{Cause, Decision, Standing, Verdict};
-use crate::domain::ids::{BotId, DecisionNumber, Number, OutboxId, TurnId};
+use crate::domain::ids::{BotId, DecisionNumber, Number};
 use crate::domain::operator_order::{OrderFailure, OrderStep};
-use crate::domain::takeover::Takeover;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
 use crate::domain::turn::{Act, Turn, TurnProgress};
 use crate::ports::bus::Hint;
 use crate::ports::store::StoreError;
-
-/// Something that an operator asks of a bot in the chat.
-pub struct Speech {
-    /// The bot.
-    pub bot: BotId,
-    /// Name of the operator.
-    pub by: String,
-    /// The order, which ends with the commit.
-    pub order: OrderStep,
-    /// The demand.
-    pub demand: Demand,
-}
-
-/// The demand of an operator on a bot.
-pub enum Demand {
-    /// Say this text.
-    Say {
-        /// The text.
-        text: String,
-        /// The entry to reply to.
-        reply_to: Option<Number>,
-    },
-    /// Leave the words to the operator.
-    TakeOver(TakingOver),
-}
-
-/// A take-over that is to begin, and the work of the bot that ends with it.
-pub struct TakingOver {
-    /// The take-over.
-    pub takeover: Takeover,
-    /// Take the bot from another operator.
-    pub take: bool,
-    /// Turns of the bot that wait in the chat.
-    pub turns: Vec<TurnId>,
-    /// Messages of the bot that wait for the chat.
-    pub messages: Vec<OutboxId>,
-}
-
-/// The answer to a demand.
-pub enum Spoken {
-    /// The store's answer.
-    Committed(CommitResult),
-    /// The bot cannot do that.
-    Refused(OrderFailure),
-    /// The chat has not read the store yet.
-    NotNow,
-}
 
 fn refused(code: &str, detail: impl Into<String>) -> Spoken {
     Spoken::Refused(OrderFailure { code: code.to_owned(), detail: detail.into() })

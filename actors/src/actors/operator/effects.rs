@@ -12,7 +12,7 @@ use super::redelivery::redeliver;
 use super::speaking::{retract, speak, take_over};
 use crate::actors::bot::intake::messages::{DeliveryError, IntakeMsg};
 use crate::actors::bot::messages::BotMsg;
-use crate::actors::chat::speaking::{Demand, Speech};
+use crate::actors::chat::speech::{Demand, Speech};
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::carry_out::Came;
 use super::effects::{ANSWER_WITHIN, LOOK_EVERY, RUNS_WITHIN};
 use crate::actors::chat::messages::ChatMsg;
-use crate::actors::chat::speaking::{Demand, Speech, Spoken, TakingOver};
+use crate::actors::chat::speech::{Demand, Speech, Spoken, TakingOver};
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
 use crate::actors::node::deadline::in_time;
