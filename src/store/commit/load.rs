@@ -59,7 +59,7 @@ FROM `json_each($1) j CROSS JOIN inbox i ON i.id = j.value|inbox i WHERE i.id = 
 SELECT `collect r.place` FROM `places 1 ..key` `CROSS JOIN|JOIN` transcript t ON t.telegram_chat = r.telegram_chat \
 AND t.message_id = r.message_id AND t.kind = r.kind AND t.revision = r.revision";
     STOPS "load stops" = "SELECT `collect ..control of c` FROM control c";
-    TAKEOVERS "load takeovers" = "SELECT `collect ..takeover of t` FROM takeover t";
+    TAKEOVERS "load takeovers" = "SELECT `collect ..takeover of k` FROM takeover k";
     PAUSES "load pauses" = "\
 SELECT `collect ..send_pause of p` FROM \
 `json_each($1) j CROSS JOIN send_pause p ON p.bot = j.value|send_pause p WHERE p.bot = ANY($1)`";
