@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use botfleet::operate::audit::EntriesAsked;
 use botfleet::operate::context::Context;
 use botfleet::operate::failure::Code;
 use botfleet::operate::operations::Operations;
@@ -96,7 +97,7 @@ async fn acts(operations: &Operations) -> String {
     let granted = admin.grant::<ReadAudit>().unwrap();
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        let page = operations.audit_entries(&granted, Default::default()).await.unwrap();
+        let page = operations.audit_entries(&granted, EntriesAsked::default()).await.unwrap();
         let entries: Vec<_> = page.entries.into_iter().filter_map(|sealed| sealed.entry).collect();
         let text = serde_json::to_string(&entries).unwrap();
         let sealed = text.contains("end_takeover") || text.contains("delete_messages");

@@ -1,6 +1,6 @@
 //! Stores take-overs, and the deletion of what bots said. Layer: adapter. Keeps I3, I4.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use botfleet_actors::domain::commit::rows::{NewRetractions, TakeoverChange};
@@ -70,7 +70,7 @@ type Spoken = (OutboxId, BotId, TelegramChatId, MessageId, Option<Number>, Times
 pub(crate) async fn interventions(db: &impl Reads, since: Timestamp) -> Result<Interventions, Fault> {
     let takeovers: Vec<Takeover> = db.all(&TAKEOVERS, values![]).await?;
     let deleted: Vec<(TelegramChatId, MessageId)> = db.all(&DELETED, values![since]).await?;
-    Ok(Interventions { takeovers: takeovers.into_iter().collect(), deleted: HashSet::from_iter(deleted) })
+    Ok(Interventions { takeovers: takeovers.into_iter().collect(), deleted: deleted.into_iter().collect() })
 }
 
 pub(crate) async fn said(

@@ -166,7 +166,7 @@ impl Round<'_> {
 /// Returns whether Telegram says that there is no such message.
 ///
 /// # Source
-/// tdlib/telegram-bot-api, `Client.cpp`: "message to delete not found", "MESSAGE_ID_INVALID".
+/// tdlib/telegram-bot-api, `Client.cpp`: "message to delete not found", `MESSAGE_ID_INVALID`.
 fn is_gone(description: &str) -> bool {
     let words = description.to_lowercase();
     words.contains("message to delete not found") || words.contains("message_id_invalid")

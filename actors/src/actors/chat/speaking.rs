@@ -78,7 +78,7 @@ impl ChatState {
             return Err(refused("cannot_speak", "the bot cannot post there"));
         }
         if let Some(why) = voice.silent_until(now + spec.pacing.stale_after) {
-            return Err(refused("cannot_speak", format!("{why}")));
+            return Err(refused("cannot_speak", why.to_string()));
         }
         let deep = target.as_ref().map_or(1, |target| depth_after(target));
         if spec.physics.chain_depth_max.is_some_and(|max| deep > max) {

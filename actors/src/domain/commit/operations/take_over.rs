@@ -3,7 +3,7 @@
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::operations::Advance;
-use crate::domain::commit::outcome::{Applied, Refusal};
+use crate::domain::commit::outcome::Applied;
 use crate::domain::commit::rows::TakeoverChange;
 use crate::domain::commit::rule::{Judgement, Priority, Rule};
 use crate::domain::ids::{Epoch, OutboxId, TurnId};
@@ -53,8 +53,7 @@ impl Rule for TakeOver {
         if !take {
             bench.not_held_by_another(place, &takeover.holder, takeover.began_at)?;
         }
-        let applied: Result<Applied, Refusal> = advance.judge(bench);
-        applied?;
+        advance.judge(bench)?;
         let (mut cancelled_turns, mut cancelled_messages) = (0, 0);
         for id in turns {
             let Some(head) = bench.loaded.turns.get_mut(&id) else { continue };
