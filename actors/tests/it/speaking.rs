@@ -63,7 +63,7 @@ fn sent_by(stage: &Stage, bot: usize) -> Vec<String> {
 
 /// Returns the text of all prompts from that call on.
 fn prompts(stage: &Stage, from: usize) -> String {
-    stage.llm(0).calls().iter().skip(from).map(|(_, request)| format!("{request:?}\n")).collect()
+    format!("{:?}", &stage.llm(0).calls()[from..])
 }
 
 async fn stop(stage: &Stage, order: StopOrder) {
