@@ -158,7 +158,7 @@ impl<T> OnceDone<T> {
     /// Answers with `value` when the order is carried out.
     pub(super) fn of(ordered: Ordered, value: T) -> Self {
         match ordered {
-            Ordered::Done => Self::Done(value),
+            Ordered::Done(_) => Self::Done(value),
             Ordered::UnderWay(order) => Self::UnderWay(order),
         }
     }

@@ -3,7 +3,7 @@
 use super::route::Route;
 use super::{
     account, audit, bots, chats, cluster, control, dead_letters, events, fleet, messages, orders, outcomes, people,
-    provider_trial, roster, secrets, session, style, user_access, users,
+    provider_trial, retracting, roster, secrets, session, speaking, style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -28,6 +28,13 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<chats::Decisions>();
     visitor.visit::<messages::List>();
     visitor.visit::<messages::Get>();
+    visitor.visit::<speaking::Say>();
+    visitor.visit::<speaking::TakeOver>();
+    visitor.visit::<speaking::ListTakeovers>();
+    visitor.visit::<speaking::EndTakeover>();
+    visitor.visit::<retracting::DeleteMessage>();
+    visitor.visit::<retracting::Retract>();
+    visitor.visit::<retracting::List>();
     visitor.visit::<people::Get>();
     visitor.visit::<people::Forget>();
     visitor.visit::<people::OptOut>();

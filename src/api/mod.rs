@@ -44,12 +44,14 @@ pub mod provider_trial;
 pub mod reference;
 #[cfg(feature = "schema")]
 mod request_headers;
+pub mod retracting;
 pub mod roster;
 pub mod route;
 pub mod schema;
 pub mod secret;
 pub mod secrets;
 pub mod session;
+pub mod speaking;
 pub mod style;
 pub mod user_access;
 pub mod users;

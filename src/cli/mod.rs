@@ -12,6 +12,8 @@
 //! | `migrate` | `botfleet migrate`: brings the schema of the store up or down, or tells its state |
 //! | `store` | `botfleet store compact`: rewrites the file of the store without its free space |
 //! | `dead_letters` | `botfleet dead-letters`, `botfleet redeliver`: lists dead letters, and gives one another try |
+//! | `speaking` | `botfleet say`, `botfleet takeover`: speaks as a bot, and takes bots over |
+//! | `retracting` | `botfleet message delete`, `botfleet retract`: deletes what bots said |
 //! | `order` | `botfleet order`: shows orders that were given, and how they ended |
 //! | `people` | `botfleet people`: shows what is stored about a person, and carries out their rights |
 //! | `audit` | `botfleet audit`: lists what operators did, checks that nobody changed it, and takes it out |
@@ -50,8 +52,10 @@ pub mod order;
 pub mod output;
 pub mod people;
 pub mod replay;
+pub mod retracting;
 pub mod run;
 mod signals;
+pub mod speaking;
 pub mod store;
 pub mod style;
 mod transport;
@@ -109,6 +113,16 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Gives a dead letter of the running fleet another try.
     Redeliver(dead_letters::RedeliverArgs),
+    /// Says something as a bot of the running fleet.
+    Say(speaking::SayArgs),
+    /// Takes bots of the running fleet over, and gives them back.
+    #[command(subcommand)]
+    Takeover(speaking::TakeoverCommand),
+    /// Deletes a message of a bot.
+    #[command(subcommand)]
+    Message(retracting::MessageCommand),
+    /// Deletes what a bot, or every bot of a chat, said from a time on.
+    Retract(retracting::RetractArgs),
     /// Shows the orders that were given to the running fleet, and how they ended.
     #[command(subcommand)]
     Order(order::OrderCommand),
@@ -190,6 +204,10 @@ fn started(command: &Command) -> LocalBoxFuture<'_, anyhow::Result<ExitCode>> {
         Command::Store(command) => store::execute(command).boxed_local(),
         Command::DeadLetters(args) => dead_letters::list(args).boxed_local(),
         Command::Redeliver(args) => dead_letters::redeliver(args).boxed_local(),
+        Command::Say(args) => speaking::say(args).boxed_local(),
+        Command::Takeover(command) => speaking::takeover(command).boxed_local(),
+        Command::Message(command) => retracting::message(command).boxed_local(),
+        Command::Retract(args) => retracting::retract(args).boxed_local(),
         Command::Order(command) => order::execute(command).boxed_local(),
         Command::People(command) => people::execute(command).boxed_local(),
         Command::Audit(command) => audit::execute(command).boxed_local(),

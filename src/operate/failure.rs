@@ -75,6 +75,8 @@ codes! {
     WrongMethod = "wrong_method" 405: "Use a method that `Allow` names.";
     TooSlow = "too_slow" 408: "Send the body faster.";
     Conflict = "conflict" 409: "Look at the present state; the detail says what is in the way.";
+    CannotSpeak = "cannot_speak" 409: "Wait until the bot can speak there: the detail says what keeps it silent.";
+    TakenOver = "taken_over" 409: "Ask the operator whom the detail names to give the bot back.";
     CannotSeal = "cannot_seal" 409: "Give every node the key that the detail names, in `secrets.keys`.";
     KeyInUse = "key_in_use" 409: "Rotate first, with another key before this one on every node.";
     MayDuplicate = "may_duplicate" 409: "Send `confirm_duplicate` if the message may show up twice.";

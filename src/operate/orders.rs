@@ -3,7 +3,9 @@
 //! The intent of an order is in the audit from the transaction on that gives it, and the outcome from the one that ends it: so
 //! nothing is carried out that the audit does not know of, whichever node dies meanwhile. What is refused before leaves no entry.
 
-use botfleet_actors::domain::operator_order::{OperatorOrder, OrderId, OrderPlace, OrderState, OrderTarget};
+use botfleet_actors::domain::operator_order::{
+    OperatorOrder, OrderFruit, OrderId, OrderPlace, OrderState, OrderTarget,
+};
 use botfleet_actors::domain::time::Timestamp;
 
 use super::cursor::Listing;
@@ -22,8 +24,8 @@ pub(crate) const PAGE_MAX: usize = 200;
 /// How an order stands when its giver is answered.
 #[derive(Clone, Debug)]
 pub enum Ordered {
-    /// The effect took place.
-    Done,
+    /// The effect took place; with what came of it, where the order tells that.
+    Done(Option<OrderFruit>),
     /// The owner has not ended it yet.
     UnderWay(Box<OrderView>),
 }
@@ -44,7 +46,7 @@ impl Operations {
     /// The code that the order failed with; `OrderExpired`, `OrderUnknown`.
     pub(super) fn ordered(&self, order: &OperatorOrder) -> Result<Ordered, Failure> {
         match order.state {
-            OrderState::Done => Ok(Ordered::Done),
+            OrderState::Done => Ok(Ordered::Done(order.fruit())),
             OrderState::Waiting | OrderState::Begun => Ok(Ordered::UnderWay(Box::new(self.fleet.order_shown(order)))),
             OrderState::Expired => Err(Failure::new(Code::OrderExpired, "no node carried the order out in its time")),
             OrderState::Unknown => {

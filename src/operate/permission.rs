@@ -59,6 +59,9 @@ permissions! {
     Stop = "control:stop" from Operator: "Stop and start the fleet, a chat or a bot.";
     Release = "control:release" from Operator: "Let an actor run again that failed too often, and end pauses.";
     Redeliver = "dead-letters:redeliver" from Operator: "Give a dead letter another try.";
+    Speak = "chats:say" from Operator: "Say something as a bot, take a bot over, and give it back.";
+    SeizeTakeover = "chats:seize" from Admin: "Take a bot from another operator who has taken it over.";
+    DeleteMessages = "messages:delete" from Operator: "Delete what bots said.";
     ChangeDelivery = "bots:delivery" from Admin: "Change how a bot gets its updates.";
     ChangeRoster = "roster:write" from Admin: "Replace the bots and chats of the fleet.";
     SteerCluster = "cluster:write" from Admin: "Drain nodes, and move bots and chats.";

@@ -22,6 +22,7 @@
 //! | `recorder` | the metrics of the process |
 //! | `orders` | gives people's orders to the owners of what they concern, and waits for their end |
 //! | `own_file` | writes files of this user alone: keys, tokens and links |
+//! | `speaking` | operators who speak as bots, take them over, and delete what they said |
 //! | `online` | the questions of `botfleet check --online` to Telegram, models and servers |
 //! | `people` | rights of people, as an operator claims them |
 //! | `reasons` | recorded decisions, explained in plain words |
@@ -56,6 +57,7 @@ pub mod replay;
 pub mod roster_diff;
 pub mod secret_orders;
 pub mod secrets;
+pub mod speaking;
 mod starting;
 mod stopping;
 pub mod stream;

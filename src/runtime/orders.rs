@@ -1,5 +1,5 @@
 //! Gives people's orders to the owners of what they concern, on whichever node that is: releases, lifted pauses, delivery
-//! modes, another try for dead letters. Layer `runtime`.
+//! modes, another try for dead letters, words of operators. Layer `runtime`.
 //!
 //! An order is a row. Its owner hears of it over the bus, or finds it within half a second, and carries it out once.
 
@@ -69,9 +69,9 @@ pub struct OrderView {
     pub target: String,
     /// Number among the orders of the target: they are carried out in this order.
     pub number: i64,
-    /// Kind: `release`, `lift_pauses`, `set_delivery`, `redeliver`.
+    /// Kind: `release`, `lift_pauses`, `set_delivery`, `redeliver`, `say`, `take_over`, `delete`, `retract`.
     pub kind: String,
-    /// Arguments.
+    /// Arguments, without words that are said.
     pub arguments: serde_json::Value,
     /// Name of whoever gave it.
     pub by: String,
@@ -255,7 +255,7 @@ impl RunningFleet {
             target,
             number: order.number,
             kind: order.kind.clone(),
-            arguments: order.arguments.clone(),
+            arguments: order.arguments_without_words(),
             by: order.principal.clone(),
             state: order.state,
             failure: order.failure(),

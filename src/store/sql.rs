@@ -12,6 +12,7 @@
 //! | `requests` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
 //! | `operator_orders` | orders of operators to the owner of a bot or chat |
+//! | `speaking` | bots that operators have taken over, and messages that operators have deleted |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
@@ -28,6 +29,7 @@ pub(super) mod requests;
 pub(super) mod roster;
 pub(super) mod sealing;
 pub(super) mod secrets;
+pub(super) mod speaking;
 pub(super) mod tenure;
 pub(super) mod text;
 pub(super) mod values;
@@ -116,6 +118,11 @@ port! { $ store_methods Store for Engine by reads:
     operator_order = call operator_orders::operator_order;
     operator_orders = call operator_orders::operator_orders;
     message = one reads::MESSAGE;
+    interventions = call speaking::interventions;
+    sending = all speaking::SENDING;
+    said = call speaking::said;
+    retractions_due = call speaking::retractions_due;
+    retractions = call speaking::retractions;
 }
 
 port! { $ archive_methods Archive for Reads by archive:
@@ -148,8 +155,16 @@ port! { $ audit_methods AuditLog for Engine by audit:
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    let rights =
-        [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL, requests::ALL];
+    let rights = [
+        expiry::ALL,
+        growth::ALL,
+        operator_orders::ALL,
+        operators::ALL,
+        orders::ALL,
+        people::ALL,
+        requests::ALL,
+        speaking::ALL,
+    ];
     let sealed = [secrets::ALL];
     let audit = [audit::ALL, sealing::ALL, verifying::ALL];
     texts.into_iter().chain(rights).chain(audit).chain(sealed).flatten().copied().collect()

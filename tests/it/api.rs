@@ -68,9 +68,9 @@ fn each_role_is_granted_what_is_written_and_nothing_else() {
     let mut matrix = Matrix { page: std::fs::read_to_string(page).unwrap(), routes: 0, used: BTreeSet::new() };
     each(&mut matrix);
     assert!(matrix.routes > 40, "{}", matrix.routes);
-    // Texts are asked for within a route.
+    // Texts are asked for within a route, and so is a bot that another operator holds.
     let unused: Vec<_> = ALL.iter().map(|(name, ..)| *name).filter(|name| !matrix.used.contains(name)).collect();
-    assert_eq!(unused, ["messages:read"], "a permission that no route takes");
+    assert_eq!(unused, ["messages:read", "chats:seize"], "a permission that no route takes");
 }
 
 /// Gathers name, method and example of each route.

@@ -47,6 +47,14 @@ pub enum Act {
     SetDelivery,
     /// Gave a dead letter another try.
     Redeliver,
+    /// Said something as a bot.
+    Say,
+    /// Took over what a bot says in a chat.
+    TakeOver,
+    /// Gave the bot back, or ended another's take-over.
+    EndTakeover,
+    /// Had messages of bots deleted.
+    DeleteMessages,
     /// Replaced the bots and chats of the fleet.
     ApplyRoster,
     /// Asked a node to give up everything that it owns.
@@ -103,7 +111,8 @@ pub enum Act {
 
 names! { Act {
     Stop = "stop", Start = "start", Release = "release", LiftPauses = "lift_pauses", SetDelivery = "set_delivery",
-    Redeliver = "redeliver", ApplyRoster = "apply_roster", DrainNode = "drain_node", UndrainNode = "undrain_node",
+    Redeliver = "redeliver", Say = "say", TakeOver = "take_over", EndTakeover = "end_takeover",
+    DeleteMessages = "delete_messages", ApplyRoster = "apply_roster", DrainNode = "drain_node", UndrainNode = "undrain_node",
     Rebalance = "rebalance", ForgetPerson = "forget_person", OptOutPerson = "opt_out_person",
     OptInPerson = "opt_in_person", ReadMessages = "read_messages", ExportAudit = "export_audit", SignIn = "sign_in",
     ClaimFirstAdmin = "claim_first_admin", AddUser = "add_user", ChangeUser = "change_user", RemoveUser = "remove_user",

@@ -21,6 +21,7 @@
 //! | `schema` | the check of a JSON answer against its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `operator_order` | orders of operators to the owner of a bot or chat |
+//! | `takeover`, `retraction` | operators who speak as a bot, and messages that they have deleted |
 //! | `watching` | the ends of chats' histories, and bots at work, for whoever watches |
 //! | `commit` | the operations of a group commit and the pure code that judges them |
 
@@ -46,12 +47,14 @@ pub mod ownership;
 pub mod pause;
 pub mod people;
 pub mod reconcile;
+pub mod retraction;
 pub mod roster;
 pub mod schema;
 pub mod secret;
 pub mod silence;
 pub mod stance;
 pub mod strategy;
+pub mod takeover;
 pub mod text;
 pub mod time;
 pub mod transcript;

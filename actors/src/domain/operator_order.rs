@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::audit::{ActResult, AuditEntry, AuditId};
-use super::ids::{BotId, ChatId, Epoch};
+use super::ids::{BotId, ChatId, Epoch, Number, TurnId};
 use super::names::{kinds, names};
 use super::ownership::{Incarnation, LeaseKey};
 use super::roster::DeliveryMode;
@@ -156,6 +156,39 @@ pub enum OrderTask {
         /// A message of unknown fate may show up twice.
         confirm_duplicate: bool,
     },
+    /// Say a text of an operator as a bot. The row loses the text as soon as the order is over.
+    Say {
+        /// The bot.
+        bot: BotId,
+        /// The text.
+        #[serde(default)]
+        text: String,
+        /// The entry to reply to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<Number>,
+    },
+    /// Let an operator speak as a bot for a while.
+    TakeOver {
+        /// The bot.
+        bot: BotId,
+        /// Time for which the take-over lasts without a message, in milliseconds.
+        idle_ms: i64,
+        /// Take the bot from another operator who holds it.
+        take: bool,
+    },
+    /// Delete a message of the fleet.
+    Delete {
+        /// The entry of the message.
+        number: Number,
+    },
+    /// Delete what a bot, or every bot, said from a time on.
+    Retract {
+        /// The bot; all of the chat when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bot: Option<BotId>,
+        /// The time.
+        since: Timestamp,
+    },
 }
 
 impl OrderTask {
@@ -226,7 +259,7 @@ pub struct OperatorOrder {
     pub expires_at: Timestamp,
     /// State.
     pub state: OrderState,
-    /// Why it failed: an [`OrderFailure`].
+    /// Why it failed, an [`OrderFailure`], or what came of it.
     pub result: Option<Value>,
     /// Name of the node that carried it out.
     pub node: Option<String>,
@@ -241,6 +274,37 @@ impl OperatorOrder {
     pub fn failure(&self) -> Option<OrderFailure> {
         serde_json::from_value(self.result.clone()?).ok()
     }
+
+    /// Returns what came of an order that was carried out, where that is told.
+    pub fn fruit(&self) -> Option<OrderFruit> {
+        serde_json::from_value(self.result.clone()?).ok()
+    }
+
+    /// Returns the arguments without words of people.
+    pub fn arguments_without_words(&self) -> Value {
+        let mut arguments = self.arguments.clone();
+        if let Some(fields) = arguments.as_object_mut() {
+            fields.remove("text");
+        }
+        arguments
+    }
+}
+
+/// The result of an order that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderFruit {
+    /// The turn by which the bot says the text.
+    Turn(TurnId),
+    /// The bot's own work that a take-over cancelled.
+    TakenOver {
+        /// Turns that were cancelled.
+        turns: u32,
+        /// Messages that were cancelled.
+        messages: u32,
+    },
+    /// The number of messages that are being deleted.
+    Retracted(u32),
 }
 
 /// Returns the entry of the audit that tells how an order ended; `None` while it is open.
@@ -323,6 +387,10 @@ mod tests {
             OrderTask::LiftPauses {},
             OrderTask::SetDelivery { mode: DeliveryMode::Webhook },
             OrderTask::Redeliver { letter: "turn-1".to_owned(), confirm_duplicate: true },
+            OrderTask::Say { bot: BotId(1), text: "Selam".to_owned(), reply_to: Some(Number(4)) },
+            OrderTask::TakeOver { bot: BotId(1), idle_ms: 60_000, take: false },
+            OrderTask::Delete { number: Number(4) },
+            OrderTask::Retract { bot: None, since: Timestamp::from_millis(9) },
         ] {
             let (kind, arguments) = task.parts();
             assert!(arguments.is_object(), "{arguments}");

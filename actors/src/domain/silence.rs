@@ -27,6 +27,8 @@ pub enum Silence {
     TopicShut,
     /// Telegram asked the bot to pause until then.
     Paused(Timestamp),
+    /// An operator speaks as the bot.
+    TakenOver,
 }
 
 impl Silence {
@@ -44,6 +46,7 @@ impl Silence {
             Self::Absent => "absent",
             Self::TopicShut => "topic_shut",
             Self::Paused(_) => "paused",
+            Self::TakenOver => "taken_over",
         }
     }
 }
@@ -59,6 +62,7 @@ impl fmt::Display for Silence {
             Self::Absent => "it cannot post there",
             Self::TopicShut => "the topic is closed",
             Self::Paused(_) => "telegram asked it for a long pause",
+            Self::TakenOver => "an operator speaks as it",
         })
     }
 }

@@ -46,6 +46,10 @@ pub enum Hint {
     Nodes,
     /// Somebody exercised a right.
     People,
+    /// An operator took a bot over, gave it back, or deleted messages.
+    Interventions,
+    /// The bot has messages to delete.
+    Retract(BotId),
     /// An order of an operator waits for its target.
     Order(OrderTarget),
 }

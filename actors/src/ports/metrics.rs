@@ -183,6 +183,8 @@ metrics! {
         counter conduct_checks_total { result }
         /// Emoji: `set`, `refused`.
         counter reactions_total { status }
+        /// Messages that operators had deleted, by Telegram's answer: `deleted`, `refused`, `again`.
+        counter retractions_total { result }
     }
     "Models" {
         /// Calls: `ok`, `rate_limited`, `unreachable`, `unavailable`, `key_refused`, `quota_exhausted`, `model_refused`,

@@ -193,6 +193,8 @@ pub fn entry(chat: ChatId, number: i64, inbox: i64) -> TranscriptEntry {
         inbox: InboxId(inbox),
         chain_depth: 0,
         root: Number(number),
+        by_operator: false,
+        deleted_at: None,
     }
 }
 
@@ -286,6 +288,7 @@ pub fn message(id: i64, turn: &Turn) -> OutboxMessage {
         expires_at: turn.expires_at,
         created_at: at(3),
         on_unknown: OnUnknown::Report,
+        by_operator: false,
         progress: SendProgress::queued(at(3)),
     }
 }
@@ -297,13 +300,13 @@ pub fn start(attempt: i64, now: Timestamp) -> Start {
 
 /// A start under one window.
 pub fn start_within(attempt: i64, now: Timestamp, key: WindowKey, limit: u32, length: Duration) -> Start {
-    let rules = SendRules { chain_depth_max: None, windows: vec![WindowRule { key, limit, length }] };
+    let rules = SendRules { windows: vec![WindowRule { key, limit, length }], ..SendRules::default() };
     Start { attempt: AttemptId(attempt), rules, now }
 }
 
 /// The claim of a turn.
 pub fn claim(turn: &Turn, epoch: Epoch) -> Operation {
-    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, now: at(0) })
+    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, yields: turn.yields(), now: at(0) })
 }
 
 /// The end of a turn.

@@ -12,6 +12,7 @@ use botfleet_actors::domain::ids::{
 };
 use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::takeover::Takeover;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
@@ -58,6 +59,7 @@ FROM `json_each($1) j CROSS JOIN inbox i ON i.id = j.value|inbox i WHERE i.id = 
 SELECT `collect r.place` FROM `places 1 ..key` `CROSS JOIN|JOIN` transcript t ON t.telegram_chat = r.telegram_chat \
 AND t.message_id = r.message_id AND t.kind = r.kind AND t.revision = r.revision";
     STOPS "load stops" = "SELECT `collect ..control of c` FROM control c";
+    TAKEOVERS "load takeovers" = "SELECT `collect ..takeover of k` FROM takeover k";
     PAUSES "load pauses" = "\
 SELECT `collect ..send_pause of p` FROM \
 `json_each($1) j CROSS JOIN send_pause p ON p.bot = j.value|send_pause p WHERE p.bot = ANY($1)`";
@@ -123,6 +125,8 @@ loads! {
         |text, needs, loaded| loaded.entries.extend(found(text, &needs.entries)?);
     STOPS 5 |needs, _| rules(needs).then(Vec::new),
         |text, _, loaded| loaded.stops.0.extend(read_all(text)?.into_iter().map(|(scope, StoredStop(stop))| (scope, stop)));
+    TAKEOVERS 5 |needs, _| rules(needs).then(Vec::new),
+        |text, _, loaded| loaded.takeovers = read_all::<Takeover>(text)?.into_iter().collect();
     PAUSES 5 |needs, _| ids(needs.bots.iter().map(|bot| bot.0)).filter(|_| rules(needs)),
         |text, _, loaded| read_all::<Pause>(text)?.into_iter().for_each(|pause| loaded.pauses.add(pause));
     PEOPLE 7 |needs, db| keys(db, &needs.people),

@@ -16,6 +16,7 @@ use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::operators::{OperatorId, Profile, Reach, Role};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
+use botfleet_actors::domain::retraction::RetractionState;
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
 use botfleet_actors::domain::secret::{SecretKind, SecretState};
 use botfleet_actors::domain::time::Timestamp;
@@ -71,8 +72,8 @@ ids! {
 counts!(u8 u16 u32 usize);
 
 names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState Role
-    SecretKind SecretState TurnState Verdict WorkStep
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState
+    RetractionState Role SecretKind SecretState TurnState Verdict WorkStep
 }
 
 cells! {

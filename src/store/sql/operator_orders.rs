@@ -26,6 +26,17 @@ macro_rules! now {
     };
 }
 
+/// Takes the words of an operator out of an order that is over.
+macro_rules! unworded {
+    ($state:literal) => {
+        concat!(
+            "arguments = CASE WHEN kind = 'say' AND ",
+            $state,
+            " <> 'begun' THEN `json_remove(arguments, '$.text')|(arguments::jsonb - 'text')::text` ELSE arguments END"
+        )
+    };
+}
+
 statements! {
     /// Lets one order at a time get the next number of its target.
     LOCK_LEASE "order_lease" = "SELECT key FROM lease WHERE kind = $1 AND key = $2 `for update`";
@@ -46,14 +57,14 @@ AND target = $2 ORDER BY number LIMIT 1";
 SELECT `columns operator_order` FROM operator_order WHERE (created_at, id) < ($1, $2) \
 ORDER BY created_at DESC, id DESC LIMIT $3";
     MOVED "orders_moved" = concat!("\
-UPDATE operator_order SET state = r.state, result = r.result, node = r.node, epoch = r.epoch, \
+UPDATE operator_order SET state = r.state, ", unworded!("r.state"), ", result = r.result, node = r.node, epoch = r.epoch, \
 ended_at = CASE WHEN r.state = 'begun' THEN NULL ELSE ", now!(), " END \
 FROM `rows 1 id, state text, result text, node text, epoch` WHERE operator_order.id = r.id");
     /// Returns the intent of an order in the audit, while that has no outcome.
     INTENT "order_intent" = "SELECT body FROM audit_entry WHERE id = $1 AND waits_since IS NOT NULL AND body IS NOT NULL";
     /// Ends orders that their owners left: nobody began them in time, or nobody told how they ended.
     OVER "orders_over" = concat!("\
-UPDATE operator_order SET state = CASE state WHEN 'waiting' THEN 'expired' ELSE 'unknown' END, ended_at = ", now!(), " \
+UPDATE operator_order SET state = CASE state WHEN 'waiting' THEN 'expired' ELSE 'unknown' END, ", unworded!("'over'"), ", ended_at = ", now!(), " \
 WHERE state IN ('waiting', 'begun') AND expires_at <= ", now!(), " - CASE state WHEN 'waiting' THEN 0 ELSE $1 END RETURNING `columns operator_order`");
     DROP_ORDERS "drop_orders" = "\
 DELETE FROM operator_order WHERE id IN (SELECT id FROM operator_order WHERE created_at < $2 \

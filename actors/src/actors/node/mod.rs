@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod directory;
 pub mod ended;
 pub mod hints;
+pub mod interventions;
 pub mod leases;
 pub mod permits;
 pub mod records;
@@ -35,6 +36,7 @@ use crate::actors::node::bound::{ActBound, BoundedApi};
 use crate::actors::node::committer::Committer;
 use crate::actors::node::directory::{Directory, Known};
 use crate::actors::node::ended::Ended;
+use crate::actors::node::interventions::Steering;
 use crate::actors::node::leases::Leases;
 use crate::actors::node::records::Records;
 use crate::actors::node::said::FleetSaid;
@@ -156,6 +158,8 @@ pub struct Node {
     pub notices: Notices,
     /// People's rights and stops, as far as this node knows.
     pub people: People,
+    /// Bots that operators have taken over, and messages that they have deleted lately.
+    pub steering: Steering,
     /// Answers people who ask for the data stored about them.
     pub records: Records,
     /// The operators' chat, where a bot reports faults: the chat holds no conversation, and no bot leaves it.
@@ -217,6 +221,7 @@ impl Node {
             orders: Orders::default(),
             notices: Notices::default(),
             people: People::default(),
+            steering: Steering::default(),
             records: Records::default(),
             operators: OnceLock::new(),
             vitals: Vitals::default(),

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use crate::domain::commit::outcome::{Refusal, conflict};
 use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OrderChange, TurnHead};
 use crate::domain::ids::{BotId, ChatId, Epoch, OutboxId, TelegramUserId, TurnId};
 use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent};
-use crate::domain::operator_order::{OrderFailure, OrderState, OrderStep, outcome_of};
+use crate::domain::operator_order::{OrderFailure, OrderFruit, OrderState, OrderStep, outcome_of};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pause;
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, TOMBSTONE};
@@ -150,13 +152,22 @@ impl<'a> Bench<'a> {
 
     /// Moves an order on, together with what the batch does for it, and with the outcome in the audit once the order is over.
     pub(super) fn order_moves(&mut self, step: OrderStep, state: OrderState, failure: Option<&OrderFailure>) {
+        let result = failure.and_then(|failure| serde_json::to_value(failure).ok());
+        self.order_comes_to(step, state, result);
+    }
+
+    /// Ends the order that an operation has carried out, and tells what came of it.
+    pub(super) fn order_bears(&mut self, step: OrderStep, fruit: OrderFruit) {
+        self.order_comes_to(step, OrderState::Done, serde_json::to_value(fruit).ok());
+    }
+
+    fn order_comes_to(&mut self, step: OrderStep, state: OrderState, result: Option<Value>) {
         if let Some(head) = self.loaded.orders.get_mut(&step.order) {
             (head.state, head.epoch) = (state, Some(step.epoch));
             let intent = head.intent.take_if(|_| state.is_over());
             let outcome = intent.and_then(|intent| outcome_of(step.order, &intent, state, Some(&step.node), head.now));
             self.changes.orders.audit.extend(outcome);
         }
-        let result = failure.and_then(|failure| serde_json::to_value(failure).ok());
         self.changes.orders.operator.insert(step.order, OrderChange { state, result, step });
     }
 
@@ -164,6 +175,19 @@ impl<'a> Bench<'a> {
     pub(super) fn order_done(&mut self, step: Option<OrderStep>) {
         if let Some(step) = step {
             self.order_moves(step, OrderState::Done, None);
+        }
+    }
+
+    /// Refuses whoever is not the holder of a bot that somebody has taken over.
+    pub(super) fn not_held_by_another(
+        &self,
+        (chat, bot): (ChatId, BotId),
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match self.loaded.takeovers.of(chat, bot, now) {
+            Some(takeover) if takeover.holder != by => Err(Refusal::TakenOver(takeover.holder.clone())),
+            _ => Ok(()),
         }
     }
 

@@ -81,6 +81,9 @@ impl State {
             (order.state, order.result) = (state, result);
             (order.node, order.epoch) = (Some(step.node), Some(step.epoch));
             order.ended_at = state.is_over().then_some(now);
+            if state.is_over() {
+                order.arguments = order.arguments_without_words();
+            }
         }
     }
 
@@ -112,6 +115,7 @@ impl State {
                 _ => continue,
             };
             (order.state, order.ended_at) = (over, Some(clock));
+            order.arguments = order.arguments_without_words();
             left.push((order.id, over, order.node.clone()));
         }
         for (id, over, node) in left {
