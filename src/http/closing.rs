@@ -23,7 +23,7 @@ use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::metrics;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::certificate::Certificate;

@@ -316,12 +316,17 @@ pub fn finish(turn: &Turn, epoch: Epoch, ending: TurnEnding) -> Operation {
 
 /// An order that a user gave.
 pub fn order(id: i64, target: OrderTarget, task: OrderTask, lives: Duration) -> NewOrder {
+    order_by("ayse", id, target, task, lives)
+}
+
+/// An order that the named user gave.
+pub fn order_by(name: &str, id: i64, target: OrderTarget, task: OrderTask, lives: Duration) -> NewOrder {
     let act = AuditEntry {
         id: AuditId(0),
         at: at(0),
         act: audit::Act::Release,
         phase: Phase::Act,
-        principal: AuditPrincipal { kind: PrincipalKind::User, id: Some("7".to_owned()), name: "ayse".to_owned() },
+        principal: AuditPrincipal { kind: PrincipalKind::User, id: Some("7".to_owned()), name: name.to_owned() },
         object: AuditObject::new(ObjectKind::Actor, "bot 1"),
         before: None,
         after: None,

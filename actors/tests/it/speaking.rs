@@ -5,15 +5,14 @@ use std::time::Duration;
 use botfleet_actors::domain::commit::operations::{EndTakeover, Operation, SetStop};
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::ids::Number;
-use botfleet_actors::domain::operator_order::{
-    NewOrder, OperatorOrder, OrderFruit, OrderId, OrderState, OrderTarget, OrderTask,
-};
+use botfleet_actors::domain::operator_order::{OperatorOrder, OrderFruit, OrderId, OrderState, OrderTarget, OrderTask};
 use botfleet_actors::domain::outbox::OutboxState;
 use botfleet_actors::domain::retraction::RetractionState;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::ports::telegram::TelegramError;
 use botfleet_actors::testkit::journal::Happening;
+use botfleet_actors::testkit::rows::order_by;
 use botfleet_actors::testkit::scripted_telegram::Step;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
@@ -23,8 +22,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MARKER: &str = "bergamot";
 
 async fn give(stage: &Stage, id: i64, by: &str, task: OrderTask) {
-    let (target, principal) = (OrderTarget::Chat(stage.chats[0]), by.to_owned());
-    let order = NewOrder { id: OrderId(id), target, task, principal, lives: HOUR };
+    let order = order_by(by, id, OrderTarget::Chat(stage.chats[0]), task, HOUR);
     stage.store.rows.give_order(&order).await.unwrap().expect("there is room");
 }
 

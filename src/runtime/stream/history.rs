@@ -120,7 +120,7 @@ pub(super) async fn blocks(audit: &Audit, after: i64, upto: i64) -> Result<(Vec<
     let mut frames = Vec::new();
     for block in after.saturating_add(1)..=last {
         let query = AuditQuery {
-            after: AuditPlace { block, place: 0 },
+            after: Some(AuditPlace { block, place: 0 }),
             until: Some(block),
             limit: ACTS_MAX + 1,
             ..AuditQuery::default()

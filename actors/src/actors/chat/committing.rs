@@ -17,7 +17,6 @@ use crate::ports::store::StoreError;
 
 impl ChatState {
     pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
-        let (id, last) = (self.profile.id, Number(base.0 + step.entries.len() as i64));
         self.commit_as(myself, base, step, Operation::Advance, |_| {});
     }
 
@@ -30,6 +29,7 @@ impl ChatState {
         operation: impl FnOnce(Advance) -> Operation,
         told: impl FnOnce(&CommitResult) + Send + 'static,
     ) {
+        let (id, last) = (self.profile.id, Number(base.0 + step.entries.len() as i64));
         let advance = Advance {
             chat: self.profile.id,
             epoch: self.epoch,

@@ -13,7 +13,7 @@ use crate::domain::decision::Cause;
 use crate::domain::ids::{ChatId, DecisionNumber, IdSource, MessageId, Number, OutboxId, TurnId};
 use crate::domain::inbox::SentEvent;
 use crate::domain::operator_order::{
-    NewOrder, OperatorOrder, OrderFruit, OrderId, OrderState, OrderStep, OrderTarget, OrderTask,
+    OperatorOrder, OrderFruit, OrderId, OrderState, OrderStep, OrderTarget, OrderTask,
 };
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::retraction::{Retraction, RetractionEnding, RetractionState, Said, Saying};
@@ -40,7 +40,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 async fn give(scene: &Scene, id: i64, task: OrderTask) -> OrderStep {
     let target = OrderTarget::Chat(scene.chats[0]);
-    let order = NewOrder { id: OrderId(id), target, task, principal: "ayse".to_owned(), lives: IDLE };
+    let order = crate::testkit::rows::order(id, target, task, IDLE);
     scene.store.give_order(&order).await.unwrap().expect("there is room");
     OrderStep { order: OrderId(id), target, node: "here".to_owned(), epoch: scene.epoch }
 }
