@@ -81,7 +81,6 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::api::answer::Json;
-    use crate::api::list::{Visitor, each};
     use crate::api::route::{Call, Example, Method, Nothing};
     use crate::operate::failure::Failure;
     use crate::operate::grant::Granted;
@@ -147,23 +146,5 @@ pub(crate) mod tests {
         let told: Vec<String> = Old::DEPRECATED.iter().map(Deprecation::told).collect();
         assert_eq!(told[0], "Deprecated since 2026-12-01, and may be gone from 2027-06-01 on: use `/api/v1/new`.");
         assert!(told[1].starts_with("`colour` is deprecated since"), "{}", told[1]);
-    }
-
-    #[test]
-    fn what_goes_goes_half_a_year_after_it_was_told_and_a_route_names_its_successor() {
-        struct Goes;
-        impl Visitor for Goes {
-            fn visit<R: Route>(&mut self) {
-                for Deprecation { part, since, sunset, instead } in R::DEPRECATED {
-                    let days =
-                        |day: &Day| day.0.parse::<NaiveDate>().unwrap_or_else(|_| panic!("{}: {day:?}", R::NAME));
-                    let left = days(sunset) - days(since);
-                    assert!(left.num_days() >= 180, "{}: {left}", R::NAME);
-                    assert!(*part != Part::Route || instead.starts_with("/api/v1/"), "{}: {instead}", R::NAME);
-                }
-            }
-        }
-        each(&mut Goes);
-        Goes.visit::<Old>();
     }
 }

@@ -88,11 +88,14 @@ pub fn each(visitor: &mut impl Visitor) {
 mod tests {
     use std::collections::BTreeSet;
 
+    use chrono::NaiveDate;
     use serde_json::Value;
 
     use super::super::address::address;
     use super::super::route::{Method, Need};
     use super::*;
+    use crate::api::deprecation::tests::Old;
+    use crate::api::deprecation::{Deprecation, Part};
     use crate::api::route::Body;
 
     /// Checks each route's example against its types.
@@ -149,5 +152,23 @@ mod tests {
         let mut examples = Examples::default();
         each(&mut examples);
         assert!(examples.names.len() >= 20);
+    }
+
+    #[test]
+    fn what_goes_goes_half_a_year_after_it_was_told_and_a_route_names_its_successor() {
+        struct Goes;
+        impl Visitor for Goes {
+            fn visit<R: Route>(&mut self) {
+                for Deprecation { part, since, sunset, instead } in R::DEPRECATED {
+                    let days =
+                        |day: &Day| day.0.parse::<NaiveDate>().unwrap_or_else(|_| panic!("{}: {day:?}", R::NAME));
+                    let left = days(sunset) - days(since);
+                    assert!(left.num_days() >= 180, "{}: {left}", R::NAME);
+                    assert!(*part != Part::Route || instead.starts_with("/api/v1/"), "{}: {instead}", R::NAME);
+                }
+            }
+        }
+        each(&mut Goes);
+        Goes.visit::<Old>();
     }
 }

@@ -7,6 +7,7 @@
 //! that people wrote. Its record before and after the act is masked and bounded here, so that no caller can forget that.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -376,9 +377,10 @@ impl AuditEntry {
         self
     }
 
-    /// Returns the outcome of this intent.
+    /// Returns the outcome of this intent. It is a millisecond later at least, so that lists show it after the intent.
     #[must_use]
     pub fn outcome(&self, id: AuditId, at: Timestamp, result: ActResult) -> Self {
+        let at = at.max(self.at + Duration::from_millis(1));
         let phase = Phase::Outcome { of: self.id, result };
         Self { id, at, phase, before: None, after: None, ..self.clone() }
     }
