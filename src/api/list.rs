@@ -95,7 +95,7 @@ mod tests {
     use super::super::route::{Method, Need};
     use super::*;
     use crate::api::deprecation::tests::Old;
-    use crate::api::deprecation::{Deprecation, Part};
+    use crate::api::deprecation::{Day, Deprecation, Part};
     use crate::api::route::Body;
 
     /// Checks each route's example against its types.
