@@ -83,7 +83,7 @@ impl Route for List {
     const MORE: &'static str = "An entry is listed once it is sealed, about a second after the act. Who goes on from `next`, oldest first, \
                                 misses none, however long an act took.";
     const EXAMPLE: Example = Example {
-        address: "/api/v1/audit?act=stop&newest_first=true&limit=10",
+        address: "/api/v1/audit?act=stop&limit=10&newest_first=true",
         body: "",
         answer: r#"{"entries":[{"place":"12.1","id":"0d1f0c3b5a6e4f708192a3b4c5d6e7f8","hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","entry":{"id":"0d1f0c3b5a6e4f708192a3b4c5d6e7f8","at":1790000000000,"act":"stop","phase":{"is":"act"},"principal":{"kind":"local","id":null,"name":"local"},"object":{"kind":"chat","id":"3","name":"lounge"},"before":{"stop":null},"after":{"stop":{"firm":{"until":null,"rank":"operator","at":1790000000000},"doubts":[]}},"origin":{"address":null,"agent":null,"request":null,"node":"n1"}},"unread":false}],"next":null}"#,
     };
