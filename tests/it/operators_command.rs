@@ -137,9 +137,9 @@ async fn i12_what_accounts_and_keys_did_verifies_and_is_listed() {
     assert!(adas.contains("sign_in user:ada") && adas.contains("add_key key:"), "{adas}");
     assert!(adas.contains("after  {") && adas.contains("\"name\":\"backup\""), "what was ordered is shown: {adas}");
     assert!(list(&["--principal", "ada/backup"]).await.contains("stop fleet"));
-    let last = desk.run(&["audit", "list", "--last", "1"], "").await;
-    assert!(last.out.contains("stop fleet") && !last.out.contains("sign_in"), "{}", last.out);
-    assert!(last.err.contains("the newest 1 entries"), "{}", last.err);
+    let one = desk.run(&["audit", "list", "--last", "1"], "").await;
+    assert!(one.out.contains("stop fleet") && !one.out.contains("sign_in"), "{}", one.out);
+    assert!(one.err.contains("the newest 1 entries"), "{}", one.err);
     let lines = |text: &str| text.lines().count();
     let all = list(&["--all", "--json"]).await;
     assert_eq!(lines(&all), lines(&list(&["--json"]).await), "the newest come last in both");
