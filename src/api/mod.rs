@@ -13,6 +13,7 @@
 //! | `object` | objects within a body |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
 //! | `request_headers` | headers of requests, in the documents |
+//! | `resource` | the routes that all kinds of things of the configuration have |
 //! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
 
@@ -21,8 +22,10 @@ pub mod address;
 pub mod answer;
 pub mod audit;
 pub mod bots;
+pub mod budgets;
 pub mod chats;
 pub mod cluster;
+pub mod config;
 pub mod control;
 pub mod dead_letters;
 pub mod events;
@@ -36,15 +39,19 @@ pub mod orders;
 pub mod outcomes;
 pub mod page;
 pub mod people;
+pub mod personas;
+pub mod providers;
 #[cfg(feature = "schema")]
 pub mod reference;
 #[cfg(feature = "schema")]
 mod request_headers;
+pub mod resource;
 pub mod roster;
 pub mod route;
 pub mod schema;
 pub mod secret;
 pub mod session;
+pub mod strategies;
 pub mod style;
 pub mod user_access;
 pub mod users;

@@ -22,6 +22,7 @@
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `style` | `botfleet style`: shows how differently personas write |
 //! | `apply` | `botfleet apply`: gives the running fleet another manifest |
+//! | `resources` | `botfleet bot`, `chat`, `persona`, `stance`, `provider`, `budget`, `strategy`, `config`: the configuration while the fleet runs |
 //! | `operators` | `botfleet login`, `user`, `key` and others: those who operate the fleet |
 //! | `api` | calls the API of the running fleet for a command |
 //! | `inputs` | the flags that `run` and `check` share, and the files that they name |
@@ -47,6 +48,7 @@ pub mod order;
 pub mod output;
 pub mod people;
 pub mod replay;
+pub mod resources;
 pub mod run;
 mod signals;
 pub mod store;
@@ -60,6 +62,8 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::operators::{account, keys, sessions, users};
 use crate::cli::output::{EXIT_USAGE, faults_text, tell};
+use crate::cli::resources::verbs::{self, ThingCommand};
+use crate::cli::resources::{bots, numbers, personas, stances};
 use crate::config::fault::Faults;
 
 const EXAMPLES: &str = "\
@@ -92,8 +96,32 @@ pub enum Command {
     /// Shows and steers the nodes of the running fleet.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
-    /// Gives the running fleet another manifest; prints what changes.
+    /// Gives the running fleet another manifest, or an earlier configuration; prints what changes.
     Apply(apply::ApplyArgs),
+    /// Shows and changes the bots of the running fleet.
+    #[command(subcommand)]
+    Bot(bots::BotCommand),
+    /// Shows and changes the chats of the running fleet.
+    #[command(subcommand)]
+    Chat(ThingCommand),
+    /// Shows and changes the personas of the running fleet.
+    #[command(subcommand)]
+    Persona(personas::PersonaCommand),
+    /// Shows and changes the opinions of a persona.
+    #[command(subcommand)]
+    Stance(stances::StanceCommand),
+    /// Shows and changes the providers of models of the running fleet.
+    #[command(subcommand)]
+    Provider(ThingCommand),
+    /// Shows and changes the budgets of the running fleet.
+    #[command(subcommand)]
+    Budget(ThingCommand),
+    /// Shows and changes the strategies of the running fleet.
+    #[command(subcommand)]
+    Strategy(ThingCommand),
+    /// Shows the numbers of the configuration, and goes back to one.
+    #[command(subcommand)]
+    Config(numbers::ConfigCommand),
     /// Brings the schema of the store up to date, takes it back, or tells its state.
     Migrate(migrate::MigrateArgs),
     /// Looks after the file of the store, while no fleet runs on it.
@@ -160,6 +188,14 @@ pub async fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::execute(args).await,
         Command::Cluster(command) => cluster::execute(command).await,
         Command::Apply(args) => apply::execute(args).await,
+        Command::Bot(command) => bots::execute(command).await,
+        Command::Chat(command) => verbs::execute::<verbs::Chats>(command).await,
+        Command::Persona(command) => personas::execute(command).await,
+        Command::Stance(command) => stances::execute(command).await,
+        Command::Provider(command) => verbs::execute::<verbs::Providers>(command).await,
+        Command::Budget(command) => verbs::execute::<verbs::Budgets>(command).await,
+        Command::Strategy(command) => verbs::execute::<verbs::Strategies>(command).await,
+        Command::Config(command) => numbers::execute(command).await,
         Command::Migrate(args) => migrate::execute(args).await,
         Command::Store(command) => store::execute(command).await,
         Command::DeadLetters(args) => dead_letters::list(args).await,

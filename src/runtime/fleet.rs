@@ -29,6 +29,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::accounts::Accounts;
 use super::audit::Audit;
+use super::configuration::commit::Stored;
 use super::credentials::Credentials;
 use super::events::EventHub;
 use super::health::{HealthWatch, share};
@@ -54,6 +55,7 @@ pub struct RunningFleet {
     pub events: Arc<EventHub>,
     /// The audit of what operators do.
     pub audit: Arc<Audit>,
+    pub(super) configuration: Arc<Stored>,
     pub(super) role: NodeRole,
     pub(super) ownership: OwnershipSettings,
     pub(super) unready: AtomicBool,
@@ -91,6 +93,11 @@ impl RunningFleet {
     /// Returns the number of chats that this node shall run.
     pub fn chats(&self) -> usize {
         share(&self.node, "chat").unwrap_or_else(|| self.node.directory.known().chats.len())
+    }
+
+    /// Returns whether the configuration in force has no bots.
+    pub fn has_no_bots(&self) -> bool {
+        self.node.directory.known().bots.is_empty()
     }
 
     /// Returns whether the node knows its share: a node that has just joined does not.

@@ -8,22 +8,25 @@ use anyhow::Context;
 use botfleet_actors::actors::node::{Place, Seat};
 use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::domain::ownership::{Incarnation, NewNode, NodeReport, NodeState};
-use botfleet_actors::domain::roster::{Roster, RosterPlan};
+use botfleet_actors::domain::roster::Roster;
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::ports::audit::AuditLog;
 use botfleet_actors::ports::bus::Bus;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
+use botfleet_actors::ports::configurations::Configurations;
 use botfleet_actors::ports::operators::Operators;
 use botfleet_actors::ports::requests::Requests;
 use botfleet_actors::ports::store::{Store, Tenure};
 
 use super::clock::{MachineClock, TelegramDates, boot_time};
+use super::configuration::commit::Stored;
+use super::configuration::start::begin;
 use super::database_clock::{DatabaseClock, TimedCluster};
-use super::roster_diff::RosterDiff;
 use crate::bus::local::LocalBus;
 use crate::bus::redis::RedisBus;
 use crate::config::connections::Connections;
+use crate::config::manifest::LoadedManifest;
 use crate::config::settings::Config;
 use crate::store::postgres::PgStore;
 use crate::store::postgres::open::Address;
@@ -41,6 +44,7 @@ pub(super) struct Home {
     pub(super) operators: Arc<dyn Operators>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) requests: Arc<dyn Requests>,
+    pub(super) configuration: Arc<Stored>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -56,12 +60,12 @@ impl Home {
     pub(super) async fn open(
         config: &Config,
         connections: &Connections,
-        plan: &RosterPlan,
+        manifest: &LoadedManifest,
         launch: Option<i64>,
         telegram: TelegramDates,
     ) -> anyhow::Result<Self> {
         match &connections.postgres {
-            None => Self::alone(config, plan, telegram).await,
+            None => Self::alone(config, manifest, telegram).await,
             Some(url) => {
                 let address = Address::new(url, connections.postgres_password.as_ref())?;
                 let store = Arc::new(PgStore::open(&config.store, &address).await?);
@@ -69,32 +73,33 @@ impl Home {
                     Some(url) => Arc::new(RedisBus::start(url, &config.redis.prefix)?),
                     None => Arc::new(LocalBus::default()),
                 };
-                Self::among(config, store, bus, plan, launch, telegram).await
+                Self::among(config, store, bus, manifest, launch, telegram).await
             }
         }
     }
 
-    async fn alone(config: &Config, plan: &RosterPlan, telegram: TelegramDates) -> anyhow::Result<Self> {
+    async fn alone(config: &Config, manifest: &LoadedManifest, telegram: TelegramDates) -> anyhow::Result<Self> {
         let store = Arc::new(SqliteStore::open(&config.store).await?);
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
-        let roster = store.apply_roster(plan, clock.now()).await?;
+        let configuration = stored(Arc::clone(&store) as Arc<dyn Configurations>, manifest);
+        let roster = begin(store.as_ref(), &configuration, manifest, true, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
         let seat = Seat {
             name: EMBEDDED_NODE.to_owned(),
             place: Place::Alone(tenure.epoch),
             bus: Arc::new(LocalBus::default()),
         };
-        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, configuration, clock, seat, roster, tenure })
     }
 
     async fn among(
         config: &Config,
         store: Arc<PgStore>,
         bus: Arc<dyn Bus>,
-        plan: &RosterPlan,
+        manifest: &LoadedManifest,
         launch: Option<i64>,
         telegram: TelegramDates,
     ) -> anyhow::Result<Self> {
@@ -112,28 +117,21 @@ impl Home {
         // The first answer sets the clock, before the clock dates anything.
         let report = NodeReport { telegram: true, ..NodeReport::default() };
         cluster.beat(me, &report).await.context("the first beat was not taken")?;
-        let roster = roster(store.as_ref(), plan, clock.as_ref()).await?;
+        let configuration = stored(Arc::clone(&store) as Arc<dyn Configurations>, manifest);
+        let roster = begin(store.as_ref(), &configuration, manifest, false, clock.now()).await?;
         tracing::info!(node = %name, incarnation = %me, role = config.cluster.role.as_str(), "joined the cluster");
         let tenure = Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         let seat = Seat { name, place: Place::Among { me, cluster: Arc::new(cluster) }, bus };
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
-        Ok(Self { store, operators, audit, requests, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, configuration, clock, seat, roster, tenure })
     }
 }
 
-/// Returns the configuration in force: the manifest's when there is none yet. Nodes start with manifests of different
-/// ages, so none of them changes the configuration in force; `botfleet apply` does.
-async fn roster(store: &dyn Store, plan: &RosterPlan, clock: &dyn Clock) -> anyhow::Result<Roster> {
-    let stored = store.roster().await?;
-    if stored.bots.is_empty() && stored.chats.is_empty() {
-        return Ok(store.apply_roster(plan, clock.now()).await?);
-    }
-    if !RosterDiff::between(&stored, plan).is_empty() {
-        tracing::warn!("the manifest differs from the configuration in force, which counts; botfleet apply changes it");
-    }
-    Ok(stored)
+/// Returns the stored configuration; relative paths of its secrets start where the manifest's do.
+fn stored(store: Arc<dyn Configurations>, manifest: &LoadedManifest) -> Arc<Stored> {
+    Arc::new(Stored { store, folder: manifest.folder.clone() })
 }
 
 /// Joins the cluster. While an older process of the same name lives, this one waits. Once the older one's beat has

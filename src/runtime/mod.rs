@@ -12,7 +12,7 @@
 //! | `credentials` | tokens of bots, and the clients and secrets made of them |
 //! | `fleet` | shows and steers a node |
 //! | `cluster_view`, `cluster_orders` | show and steer the cluster |
-//! | `roster_diff` | the changes that another manifest would make |
+//! | `configuration` | what manifests and operators say, and how it changes while the node runs |
 //! | `events` | live events for watchers |
 //! | `recorder` | the metrics of the process |
 //! | `orders` | gives people's orders to the owners of what they concern, and waits for their end |
@@ -32,6 +32,7 @@ mod audit_key;
 pub mod clock;
 pub mod cluster_orders;
 pub mod cluster_view;
+pub mod configuration;
 mod credentials;
 pub mod database_clock;
 pub mod events;
@@ -44,7 +45,6 @@ pub mod people;
 pub mod reasons;
 pub mod recorder;
 pub mod replay;
-pub mod roster_diff;
 mod starting;
 mod stopping;
 pub mod style;

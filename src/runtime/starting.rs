@@ -25,10 +25,12 @@ use super::alerts::Alerts;
 use super::audit::Audit;
 use super::audit_key::audit_key;
 use super::clock::TelegramDates;
+use super::configuration::live::Follower;
+use super::configuration::start::put_in_force;
 use super::credentials::Credentials;
 use super::events::{self, EventHub};
 use super::fleet::RunningFleet;
-use super::health::{HealthWatch, Watched};
+use super::health::{HealthWatch, Providers, Watched};
 use super::home::Home;
 use super::recorder;
 use super::webhooks::webhooks;
@@ -55,14 +57,12 @@ impl RunningFleet {
     ///
     /// # Errors
     /// The same as of [`RunningFleet::start`].
-    pub async fn start_as(config: &Config, manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
+    pub async fn start_as(config: &Config, mut manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
         let connections = config.connections(&ProcessSecrets)?;
         let telegram = TelegramClient::new(&config.telegram)?;
         let dates = TelegramDates::default();
         telegram.tell_dates(Arc::new(dates.clone()));
         let credentials = Arc::new(Credentials::of(&manifest));
-        let providers = manifest.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
-        let models = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
         let secret = config.alert_secret(&ProcessSecrets).map_err(anyhow::Error::msg)?;
         let webhook = match (config.alerts.webhook_url.as_deref(), &secret) {
             (Some(url), Some(secret)) => {
@@ -71,8 +71,12 @@ impl RunningFleet {
             _ => None,
         };
         let generator = Generator::new()?;
-        let Home { store, operators, audit, requests, clock, seat, roster, tenure } =
-            Home::open(config, &connections, &manifest.plan, launch, dates).await?;
+        let Home { store, operators, audit, requests, configuration, clock, seat, roster, tenure } =
+            Home::open(config, &connections, &manifest, launch, dates).await?;
+        let begun = configuration.store.configuration().await?;
+        put_in_force(&begun, &mut manifest, &configuration.folder);
+        let providers = providers(std::mem::take(&mut manifest.providers))?;
+        let models: Providers = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
         let audit = Arc::new(Audit::new(audit, audit_key, Arc::clone(&clock), seat.name.as_str()));
@@ -99,13 +103,15 @@ impl RunningFleet {
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
         let watched = Watched {
             telegram,
-            providers: models,
+            providers: models.clone(),
             folder: (!config.many_nodes()).then(|| folder_of(&config.store.path)),
             redis: config.many_nodes() && config.redis.url.is_some(),
         };
         let health = Arc::new(HealthWatch::new(Arc::clone(&node), actor.clone(), watched));
         let events = Arc::new(EventHub::default());
         let mut tasks = JoinSet::new();
+        let (stored, watch) = (Arc::clone(&configuration), Arc::clone(&health));
+        tasks.spawn(Follower::new(Arc::clone(&node), actor.clone(), stored, watch, &begun, models).run());
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
         tasks.spawn(recorder::add_up());
         tasks.spawn(accounts::tidy(Arc::clone(&operators), Arc::clone(&requests), Arc::clone(&node.clock)));
@@ -128,6 +134,7 @@ impl RunningFleet {
             credentials,
             events,
             audit,
+            configuration,
             role,
             ownership,
             unready,
@@ -172,8 +179,27 @@ fn apis(telegram: &TelegramClient, credentials: &Arc<Credentials>) -> ApiFactory
     Arc::new(move |bot: &BotProfile| credentials.api(&telegram, bot))
 }
 
+/// Builds the adapters of providers; one that has no key on this node is told of and left out.
+fn providers(entries: Vec<ProviderEntry>) -> anyhow::Result<Vec<ProviderSetup>> {
+    let mut setups = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if entry.lacks_keys() {
+            tracing::error!(provider = entry.name, "no key for a provider, this node does not ask it");
+        } else {
+            setups.push(provider(entry)?);
+        }
+    }
+    Ok(setups)
+}
+
 /// Builds a provider's adapter.
+///
+/// # Errors
+/// When no key of the provider is found here, or its address is none.
 pub(super) fn provider(entry: ProviderEntry) -> anyhow::Result<ProviderSetup> {
+    if entry.lacks_keys() {
+        anyhow::bail!("this node finds none of its keys");
+    }
     let settings = LlmProviderSettings {
         kind: entry.kind,
         base_url: entry.base_url,

@@ -7,6 +7,7 @@
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
+//! | `configuration` | the configuration as a manifest and operators say it, and its last changes |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `requests` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
@@ -15,6 +16,7 @@
 
 pub(super) mod archive;
 pub(super) mod audit;
+pub(super) mod configuration;
 pub(super) mod expiry;
 pub(super) mod growth;
 pub(super) mod operator_orders;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use botfleet_actors::ports::archive::archive_methods;
 use botfleet_actors::ports::audit::audit_methods;
+use botfleet_actors::ports::configurations::configurations_methods;
 use botfleet_actors::ports::operators::operators_methods;
 use botfleet_actors::ports::requests::requests_methods;
 use botfleet_actors::ports::store::store_methods;
@@ -129,6 +132,9 @@ port! { $ operators_methods Operators for Engine by operators:
 port! { $ requests_methods Requests for Engine by requests:
 }
 
+port! { $ configurations_methods Configurations for Engine by configuration:
+}
+
 port! { $ audit_methods AuditLog for Engine by audit:
     seal = call sealing::seal;
     audit_head = call sealing::audit_head;
@@ -138,7 +144,7 @@ port! { $ audit_methods AuditLog for Engine by audit:
 
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
-    let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
+    let texts = [archive::ALL, configuration::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
     let rights =
         [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL, requests::ALL];
     let audit = [audit::ALL, sealing::ALL, verifying::ALL];

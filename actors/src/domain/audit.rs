@@ -45,8 +45,16 @@ pub enum Act {
     SetDelivery,
     /// Gave a dead letter another try.
     Redeliver,
-    /// Replaced the bots and chats of the fleet.
+    /// Applied a manifest.
     ApplyRoster,
+    /// Made a thing of the configuration.
+    CreateResource,
+    /// Changed a thing of the configuration.
+    ChangeResource,
+    /// Removed a thing of the configuration.
+    RemoveResource,
+    /// Went back to an earlier configuration.
+    GoBack,
     /// Asked a node to give up everything that it owns.
     DrainNode,
     /// Took that order back.
@@ -89,7 +97,8 @@ pub enum Act {
 
 names! { Act {
     Stop = "stop", Start = "start", Release = "release", LiftPauses = "lift_pauses", SetDelivery = "set_delivery",
-    Redeliver = "redeliver", ApplyRoster = "apply_roster", DrainNode = "drain_node", UndrainNode = "undrain_node",
+    Redeliver = "redeliver", ApplyRoster = "apply_roster", CreateResource = "create_resource",
+    ChangeResource = "change_resource", RemoveResource = "remove_resource", GoBack = "go_back", DrainNode = "drain_node", UndrainNode = "undrain_node",
     Rebalance = "rebalance", ForgetPerson = "forget_person", OptOutPerson = "opt_out_person",
     OptInPerson = "opt_in_person", ReadMessages = "read_messages", ExportAudit = "export_audit", SignIn = "sign_in",
     ClaimFirstAdmin = "claim_first_admin", AddUser = "add_user", ChangeUser = "change_user", RemoveUser = "remove_user",
@@ -197,11 +206,20 @@ pub enum ObjectKind {
     Session,
     /// An API key.
     Key,
+    /// A persona.
+    Persona,
+    /// Weights of a director.
+    Strategy,
+    /// A provider of models.
+    Provider,
+    /// A budget.
+    Budget,
 }
 
 names! { ObjectKind {
     Fleet = "fleet", Bot = "bot", Chat = "chat", Person = "person", Node = "node", Actor = "actor",
     DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key",
+    Persona = "persona", Strategy = "strategy", Provider = "provider", Budget = "budget",
 } }
 
 /// The thing that was acted upon.

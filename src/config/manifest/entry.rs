@@ -96,3 +96,10 @@ keys_of! {
         completion: f64 = key(free.completion).within(0.0..=1_000_000.0);
     }
 }
+
+impl ProviderEntry {
+    /// Returns whether the provider has references to keys, and this node finds none of them.
+    pub fn lacks_keys(&self) -> bool {
+        self.api_keys.is_empty() && (self.api_key.is_some() || self.keys.is_some())
+    }
+}

@@ -6,6 +6,7 @@ use ractor::{ActorCell, RpcReplyPort};
 
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::snapshot::FleetSnapshot;
+use crate::actors::fleet::state::ProviderSetup;
 use crate::actors::node::ended::Ended;
 use crate::actors::orders::doubt::{Doubt, Order};
 use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};
@@ -64,6 +65,8 @@ pub enum FleetMsg {
     ReadRoster,
     /// The result of reading the configuration.
     RosterRead(Result<Roster, StoreError>),
+    /// The configuration has other providers: these are new or described otherwise, and those of these names are gone.
+    ProvidersChanged(Vec<ProviderSetup>, Vec<String>),
     /// The number of nodes that share the work.
     Shared(u64),
     /// Look for work that no hint announced, if the bus is down.

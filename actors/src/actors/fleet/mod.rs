@@ -9,6 +9,7 @@
 //! | `looking` | reconciling, probing, housekeeping (I7, I8) |
 //! | `leasing` | starts and ends children as their leases come and go (I6) |
 //! | `roster` | puts a new configuration in force (I10) |
+//! | `providers` | puts other providers in force (I10) |
 //! | `supervision` | which children run, how often they failed, which are quarantined (I7) |
 //! | `obeying` | has orders of operators carried out, one task a target (I4, I8) |
 //! | `people` | keeps people's rights up to date, carries out erasure requests (I8, I9) |
@@ -21,6 +22,7 @@ mod looking;
 pub mod messages;
 mod obeying;
 mod people;
+mod providers;
 mod roster;
 pub mod settings;
 pub mod snapshot;
