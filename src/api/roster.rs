@@ -39,7 +39,7 @@ impl From<Manner> for Way {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ManifestBody {
     /// Name of the manifest, by which the fleet speaks of it.
-    #[cfg_attr(feature = "schema", schema(max_length = 1000))]
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 1000))]
     pub source: String,
     /// The things, with `[defaults]` in their places.
     pub things: Vec<Thing>,
@@ -53,7 +53,7 @@ pub struct Thing {
     /// The kind.
     pub kind: ResourceKind,
     /// The name.
-    #[cfg_attr(feature = "schema", schema(max_length = 100))]
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 100))]
     pub name: String,
     /// The keys of the manifest; a key of a table may be a path, as `pacing.burst`.
     #[cfg_attr(feature = "schema", schema(value_type = Object))]

@@ -11,6 +11,9 @@ use super::permission::{ChangeRoster, ReadConfiguration};
 use super::principal::Proof;
 use crate::runtime::configuration::commit::{Applied, Asked, Committed};
 
+/// Longest name of a manifest.
+const SOURCE_MAX: usize = 1_000;
+
 /// The way in which a change of the whole configuration is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Way {
@@ -36,6 +39,10 @@ impl Operations {
         way: Way,
     ) -> Result<Committed, Failure> {
         by.everything()?;
+        if source.is_empty() || source.chars().count() > SOURCE_MAX || source.contains(char::is_control) {
+            let detail = format!("source: give the manifest's name, in 1 to {SOURCE_MAX} characters");
+            return Err(Failure::new(Code::BadRequest, detail));
+        }
         let entry = self.entry(by, Act::ApplyRoster, AuditObject::only(ObjectKind::Fleet))?;
         let own_word = matches!(by.principal().identity().proof, Proof::Local);
         let asked = Asked { by: by.by(), dry_run: way.dry_run, on: way.on, entry };

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod configuration;
 mod orders;
 mod sign_in;
 

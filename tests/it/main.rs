@@ -13,6 +13,8 @@ mod cluster;
 mod cluster_faults;
 mod conduct;
 mod config;
+mod configuration;
+mod configurations_contract;
 mod conforms;
 mod deployment;
 mod fleet_control;

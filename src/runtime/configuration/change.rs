@@ -98,8 +98,7 @@ pub(in crate::runtime) fn create(
         ResourceKind::Budget => budget_name(&keys),
         _ => name.unwrap_or_default().to_owned(),
     };
-    let odd = |c: char| c.is_control() || c == '/';
-    if name.trim() != name || name.is_empty() || name.chars().count() > 100 || name.contains(odd) {
+    if !is_name(&name) || name.contains('/') {
         return Err(ChangeError::BadName);
     }
     reference::check(kind, &keys)?;
@@ -112,6 +111,11 @@ pub(in crate::runtime) fn create(
     let (origin, by, at) = (ResourceOrigin::Api, author.by.to_owned(), author.at);
     let after = Resource { origin, keys, place, by, at, ..Resource::default() };
     Ok(ResourceChange { id, before: None, after: Some(after) })
+}
+
+/// Returns whether a thing may have a name.
+pub(super) fn is_name(name: &str) -> bool {
+    name.trim() == name && !name.is_empty() && name.chars().count() <= 100 && !name.contains(char::is_control)
 }
 
 fn whose(thing: &Resource) -> String {

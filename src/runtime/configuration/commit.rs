@@ -17,7 +17,7 @@ use botfleet_actors::ports::store::StoreError;
 use serde_json::{Value, json};
 
 use super::back::back;
-use super::change::{self, Author, ChangeError, Wanted};
+use super::change::{self, Author, ChangeError, Wanted, is_name};
 use super::merge::{Clash, after, merge};
 use super::reference;
 use super::view::{RosterDiff, difference_of, field_changes};
@@ -162,7 +162,13 @@ impl RunningFleet {
             let keys = declared::normal(declared.id.kind, &declared.keys);
             Declaration { keys, ..declared.clone() }
         };
-        let declared: Vec<Declaration> = manifest.declared.iter().map(normal).collect();
+        let mut declared: Vec<Declaration> = manifest.declared.iter().map(normal).collect();
+        for budget in declared.iter_mut().filter(|declared| declared.id.kind == ResourceKind::Budget) {
+            budget.id.name = declared::budget_name(&budget.keys);
+        }
+        if !declared.iter().all(|declared| is_name(&declared.id.name)) {
+            return Err(ChangeError::BadName.into());
+        }
         let fingerprint = declared::fingerprint(&declared);
         let make = |now: &Configuration| {
             let changes = merge(now, &declared, manifest.source, (by, at)).map_err(ConfigError::Clashes)?;

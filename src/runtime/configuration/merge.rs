@@ -4,7 +4,7 @@
 //! what a manifest made is changed and retired. What operators made stays, and so does a field that an operator changed, unless
 //! the manifest now says something else about that very field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use botfleet_actors::domain::configuration::{
@@ -18,6 +18,13 @@ use crate::config::manifest::declared::shown_value;
 /// Something that keeps a manifest from being applied.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Clash {
+    /// The manifest names a thing twice.
+    Twice {
+        /// The thing.
+        id: ResourceId,
+        /// The manifest.
+        source: String,
+    },
     /// An operator made a thing of that name.
     MadeByApi {
         /// The thing.
@@ -47,6 +54,7 @@ pub enum Clash {
 impl fmt::Display for Clash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Twice { id, source } => write!(f, "{id} stands in {source} twice; name it once"),
             Self::MadeByApi { id, source, by } => write!(
                 f,
                 "{id} stands in {source} and was made by the API ({by}); give one of them another name, or delete the \
@@ -82,8 +90,12 @@ pub(in crate::runtime) fn merge(
     source: &str,
     (by, at): (&str, Timestamp),
 ) -> Result<Vec<ResourceChange>, Vec<Clash>> {
-    let (mut changes, mut clashes) = (Vec::new(), Vec::new());
+    let (mut changes, mut clashes, mut said) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (place, declared) in manifest.iter().enumerate() {
+        if !said.insert(&declared.id) {
+            clashes.push(Clash::Twice { id: declared.id.clone(), source: source.to_owned() });
+            continue;
+        }
         let before = now.resources.get(&declared.id);
         if let Some(before) = before.filter(|before| before.origin == ResourceOrigin::Api) {
             let (id, source, by) = (declared.id.clone(), source.to_owned(), before.by.clone());
@@ -106,9 +118,8 @@ pub(in crate::runtime) fn merge(
         };
         changes.push(ResourceChange { id, before: before.cloned(), after: Some(after) });
     }
-    let retired = now.resources.iter().filter(|(id, thing)| {
-        thing.origin == ResourceOrigin::Manifest && !manifest.iter().any(|declared| declared.id == **id)
-    });
+    let retired =
+        now.resources.iter().filter(|(id, thing)| thing.origin == ResourceOrigin::Manifest && !said.contains(id));
     changes.extend(retired.map(|(id, thing)| ResourceChange {
         id: id.clone(),
         before: Some(thing.clone()),
@@ -200,6 +211,8 @@ mod tests {
         let names: Vec<&str> = then.resources.keys().map(|id| id.name.as_str()).collect();
         assert_eq!((names, cap(&then)), (vec!["Ada", "Cem"], json!(2)));
         let clashes = merge(&now, &[bot("Cem", 1)], "fleet.toml", WHEN).unwrap_err();
+        let twice = merge(&now, &[bot("Ada", 1), bot("Ada", 1)], "fleet.toml", WHEN).unwrap_err();
+        assert!(matches!(twice.as_slice(), [Clash::Twice { .. }]), "{twice:?}");
         let told = clashes[0].to_string();
         assert!(told.contains("bot Cem stands in fleet.toml") && told.contains("API (ayse)"), "{told}");
     }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq};
 use botfleet_actors::domain::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile_with};
 use botfleet_actors::domain::roster::{BotProfile, ChatProfile, ChatSpec, DeliveryChoice, Persona, Roster, RosterPlan};
@@ -13,7 +12,6 @@ use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 use serde_json::json;
 
-use super::audit;
 use super::orders::write_deliveries;
 use super::text::statements;
 use super::values::{Database, Rows, Value, values};
@@ -86,16 +84,6 @@ columns!(StoredBot { spec, persona_revision, token_generation, in_use });
 
 /// Applies a plan in one transaction.
 pub(crate) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: Timestamp) -> Result<Roster, Fault> {
-    apply_with(db, plan, now, None).await
-}
-
-/// Applies a plan and stores its entry of the audit, in one transaction.
-pub(super) async fn apply_with<E: Engine>(
-    db: &E,
-    plan: &RosterPlan,
-    now: Timestamp,
-    entry: Option<&AuditEntry>,
-) -> Result<Roster, Fault> {
     let mut task = db.begin().await?;
     lock(&mut task).await?;
     let (roster, _) = match put(db, &mut task, plan, &[], now, false).await {
@@ -105,9 +93,6 @@ pub(super) async fn apply_with<E: Engine>(
             return Err(fault);
         }
     };
-    if let Some(entry) = entry {
-        audit::write(&mut task, entry).await?;
-    }
     task.commit().await?;
     Ok(roster)
 }
