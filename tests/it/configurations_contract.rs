@@ -173,7 +173,8 @@ async fn i10_bots_and_personas_follow_in_the_same_transaction(one: Arc<dyn Whole
     let told: Vec<_> = revisions.into_iter().map(|found| (found.revision, found.at, found.persona)).collect();
     assert_eq!(told, [(2, NOW, other_voice), (1, NOW, idle)]);
     let mut twice = whole;
-    twice.bots[1].name.clone_from(&twice.bots[0].name);
+    let name = twice.bots[0].name.clone();
+    twice.bots[1].name = name;
     let refused = NewConfiguration { plan: twice, ..new(number, vec![change("b", None, Some(thing(1)))]) };
     assert!(one.configure(&refused, NOW, Some(&entry(9))).await.is_err());
     assert_eq!(other.configuration().await.unwrap().resources.len(), 1, "nothing of a refused change is stored");

@@ -128,6 +128,12 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// Returns whether two states of a thing say the same, whoever said it and when.
+    pub fn says_what(&self, other: &Self) -> bool {
+        let said = |thing: &Self| Self { by: String::new(), at: Timestamp::default(), version: 0, ..thing.clone() };
+        said(self) == said(other)
+    }
+
     /// Returns the keys in force: the given ones, under what operators changed.
     pub fn in_force(&self) -> Keys {
         let mut keys = self.keys.clone();
@@ -166,6 +172,14 @@ pub struct ResourceChange {
 }
 
 impl ResourceChange {
+    /// Returns whether nothing is said otherwise.
+    pub fn is_none(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => before.says_what(after),
+            (before, after) => before.is_none() && after.is_none(),
+        }
+    }
+
     /// Names the fields whose values in force differ.
     pub fn fields(&self) -> Vec<String> {
         let keys = |resource: &Option<Resource>| resource.as_ref().map(Resource::in_force).unwrap_or_default();

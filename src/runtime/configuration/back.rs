@@ -21,15 +21,9 @@ pub(in crate::runtime) fn back(now: &Configuration, steps: &[ConfigStep], number
     }
     let changes = then.into_iter().filter_map(|(id, after)| {
         let before = now.resources.get(&id).cloned();
-        (!same(before.as_ref(), after.as_ref())).then_some(ResourceChange { id, before, after })
+        Some(ResourceChange { id, before, after }).filter(|change| !change.is_none())
     });
     Some(changes.collect())
-}
-
-/// Returns whether two states of a thing say the same.
-fn same(one: Option<&Resource>, other: Option<&Resource>) -> bool {
-    let said = |thing: &Resource| Resource { version: 0, ..thing.clone() };
-    one.map(said) == other.map(said)
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub enum ChangeError {
     /// The name is missing, too long, or holds what names do not hold.
     #[error("name: give 1 to 100 characters, none of them a control character, a slash or a blank at an end")]
     BadName,
+    /// A name among the keys.
+    #[error("keys.name: a thing has its name beside its keys, and keeps it")]
+    KeepsName,
     /// A budget is made of what its name says.
     #[error("{0}: what a budget limits is its name; delete it and make another")]
     NamesBudget(String),
@@ -101,7 +104,7 @@ pub(in crate::runtime) fn create(
     if !is_name(&name) || name.contains('/') {
         return Err(ChangeError::BadName);
     }
-    reference::check(kind, &keys)?;
+    check_keys(kind, &keys)?;
     let id = ResourceId { kind, name };
     if let Some(thing) = now.resources.get(&id) {
         return Err(ChangeError::Taken { id, whose: whose(thing) });
@@ -111,6 +114,14 @@ pub(in crate::runtime) fn create(
     let (origin, by, at) = (ResourceOrigin::Api, author.by.to_owned(), author.at);
     let after = Resource { origin, keys, place, by, at, ..Resource::default() };
     Ok(ResourceChange { id, before: None, after: Some(after) })
+}
+
+/// Checks keys that came by the API, but for their values.
+fn check_keys(kind: ResourceKind, keys: &Keys) -> Result<(), ChangeError> {
+    if kind != ResourceKind::Budget && keys.contains_key("name") {
+        return Err(ChangeError::KeepsName);
+    }
+    reference::check(kind, keys)
 }
 
 /// Returns whether a thing may have a name.
@@ -147,7 +158,7 @@ pub(in crate::runtime) fn change(
 ) -> Result<ResourceChange, ChangeError> {
     let before = found(now, id, version)?;
     let keys = paths(id.kind, &wanted.keys);
-    reference::check(id.kind, &keys)?;
+    check_keys(id.kind, &keys)?;
     reference::check_destination(id.kind, &before.in_force(), &keys)?;
     let mut after = Resource { by: author.by.to_owned(), at: author.at, ..before.clone() };
     for field in &wanted.back {
@@ -256,6 +267,17 @@ mod tests {
         assert!(taken.to_string().contains("it stands in fleet.toml"), "{taken}");
         let other = ResourceId::new(ResourceKind::Chat, "other");
         assert_eq!(remove(&now, &other, None), Err(ChangeError::Unknown(other)));
+    }
+
+    #[test]
+    fn a_thing_keeps_its_name_and_a_change_that_says_the_same_is_none() {
+        let (now, id) = of_manifest();
+        let named = change(&now, &id, None, &wanted(json!({ "name": "other" })), AUTHOR);
+        assert_eq!(named, Err(ChangeError::KeepsName));
+        let same = change(&now, &id, None, &wanted(json!({ "pacing": { "burst": "2s" } })), AUTHOR).unwrap();
+        assert!(same.is_none());
+        let other = change(&now, &id, None, &wanted(json!({ "pacing": { "burst": "3s" } })), AUTHOR).unwrap();
+        assert!(!other.is_none());
     }
 
     #[test]

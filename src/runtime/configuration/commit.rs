@@ -159,7 +159,10 @@ impl RunningFleet {
     pub async fn apply(&self, manifest: &Applied<'_>, asked: Asked<'_>) -> Result<Committed, ConfigError> {
         let (by, at) = (asked.by, asked.entry.at);
         let normal = |declared: &Declaration| {
-            let keys = declared::normal(declared.id.kind, &declared.keys);
+            let mut keys = declared::normal(declared.id.kind, &declared.keys);
+            if declared.id.kind != ResourceKind::Budget {
+                keys.remove("name");
+            }
             Declaration { keys, ..declared.clone() }
         };
         let mut declared: Vec<Declaration> = manifest.declared.iter().map(normal).collect();
@@ -255,7 +258,7 @@ impl RunningFleet {
             }
             let mut changes = make(&now)?;
             let checked = self.configuration.check(&now, &mut changes).map_err(ConfigError::Faults)?;
-            changes.retain(|change| change.before != change.after);
+            changes.retain(|change| !change.is_none());
             let warnings = warnings(&checked, &changes);
             let same_manifest = manifest.is_none() || manifest == now.manifest;
             if asked.dry_run || (changes.is_empty() && same_manifest) {
