@@ -105,7 +105,7 @@ impl Operations {
     /// Returns a thing.
     ///
     /// # Errors
-    /// Its code when there is none of that name; `OutOfReach`.
+    /// The code of the kind when there is none of that name; `OutOfReach`.
     pub async fn resource<K: Kind>(
         &self,
         by: &Granted<ReadConfiguration>,
@@ -142,7 +142,7 @@ impl Operations {
     /// Changes the thing of that name and version.
     ///
     /// # Errors
-    /// Its code when there is none of that name; `Changed`, `BadRequest`, `Conflict`, `Refused`, `OutOfReach`.
+    /// The code of the kind when there is none of that name; `Changed`, `BadRequest`, `Conflict`, `Refused`, `OutOfReach`.
     pub async fn change_resource<K: Kind>(
         &self,
         by: &Granted<K::Change>,
@@ -170,7 +170,7 @@ impl Operations {
     /// Removes the thing of that name and version, which an operator made.
     ///
     /// # Errors
-    /// Its code when there is none of that name; `Changed`, `Conflict` when a manifest made it, `Refused` when another thing
+    /// The code of the kind when there is none of that name; `Changed`, `Conflict` when a manifest made it, `Refused` when another thing
     /// names it, `OutOfReach`.
     pub async fn remove_resource<K: Kind>(
         &self,
@@ -245,7 +245,7 @@ impl Operations {
     }
 }
 
-/// What a principal reaches of a configuration.
+/// The part of a configuration that a principal reaches.
 struct Within<'a> {
     operations: &'a Operations,
     principal: &'a Principal,

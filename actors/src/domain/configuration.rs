@@ -84,7 +84,7 @@ impl fmt::Display for ResourceId {
 pub struct Declaration {
     /// The thing.
     pub id: ResourceId,
-    /// Its keys.
+    /// The keys.
     pub keys: Keys,
     /// Telegram's id of a bot, which its token begins with.
     pub telegram_id: Option<i64>,
@@ -105,7 +105,7 @@ pub struct Override {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resource {
-    /// Who made it.
+    /// The one who made it.
     pub origin: ResourceOrigin,
     /// The manifest's name, of what a manifest made.
     pub source: String,
@@ -119,7 +119,7 @@ pub struct Resource {
     pub telegram_id: Option<i64>,
     /// The place among things of its kind.
     pub place: u32,
-    /// Who changed it last.
+    /// The one who changed it last.
     pub by: String,
     /// The instant of the last change.
     pub at: Timestamp,
@@ -203,7 +203,7 @@ pub struct ConfigStep {
     pub number: i64,
     /// The instant.
     pub at: Timestamp,
-    /// Who made it.
+    /// The one who made it.
     pub by: String,
     /// The things that changed.
     pub changes: Vec<ResourceChange>,
@@ -222,7 +222,7 @@ pub struct NewConfiguration {
     pub plan: RosterPlan,
     /// All personas after the change, also those that no bot has.
     pub personas: Vec<Persona>,
-    /// Who makes the change.
+    /// The author of the change.
     pub by: String,
 }
 

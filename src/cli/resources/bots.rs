@@ -21,7 +21,7 @@ Examples:
   botfleet bot disable Ada                         it leaves its chats' conversations until it is enabled
   botfleet bot pause Ada                           it hears and says nothing until it is resumed")]
 pub enum BotCommand {
-    /// What all kinds of things have.
+    /// The commands that all kinds of things have.
     #[command(flatten)]
     Thing(ThingCommand),
     /// Switches a bot on.

@@ -27,7 +27,7 @@ Examples:
   botfleet persona diff ada 1 3
   botfleet persona restore ada 1")]
 pub enum PersonaCommand {
-    /// What all kinds of things have.
+    /// The commands that all kinds of things have.
     #[command(flatten)]
     Thing(ThingCommand),
     /// Changes a persona, or makes it when there is none of that name.

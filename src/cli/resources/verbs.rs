@@ -1,4 +1,4 @@
-//! What all kinds of things have: list, show, create, change, delete. Layer `cli`.
+//! The commands that all kinds of things have: list, show, create, change, delete. Layer `cli`.
 
 use std::process::ExitCode;
 

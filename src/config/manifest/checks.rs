@@ -18,7 +18,7 @@ pub(super) struct Checks<'a> {
     pub(super) secrets: &'a dyn SecretSource,
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<Fault>,
-    /// What the fleet knows already of what it has stored; nothing while a file is read.
+    /// Facts that the fleet knows already of what it has stored; nothing while a file is read.
     pub(super) stored: Option<Stored>,
 }
 

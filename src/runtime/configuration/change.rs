@@ -20,7 +20,7 @@ pub enum ChangeError {
     Taken {
         /// The thing.
         id: ResourceId,
-        /// Whose thing it is.
+        /// The one to whom the thing belongs.
         whose: String,
     },
     /// The thing has another version than the one that the caller read.
@@ -64,7 +64,7 @@ pub enum ChangeError {
     NoSwitch,
 }
 
-/// Who makes a change, and when.
+/// The author of a change, with the instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The operator.
@@ -78,7 +78,7 @@ pub struct Author<'a> {
 pub struct Wanted {
     /// Keys with other values; null leaves a key out.
     pub keys: Map<String, Value>,
-    /// Whether a bot is switched on.
+    /// Set to switch a bot on, unset to switch it off.
     pub enabled: Option<bool>,
     /// Fields to be given back to the manifest.
     pub back: Vec<String>,

@@ -80,7 +80,7 @@ fn told(steps: &[ConfigStep]) -> String {
 
 /// A change that is asked for.
 pub struct Asked<'a> {
-    /// Who asks.
+    /// The one who asks.
     pub by: &'a str,
     /// Set when nothing shall be done, only told.
     pub dry_run: bool,
@@ -103,9 +103,9 @@ pub struct Committed {
 
 /// A manifest to be applied.
 pub struct Applied<'a> {
-    /// Its things.
+    /// The things.
     pub declared: &'a [Declaration],
-    /// Its name.
+    /// The name.
     pub source: &'a str,
     /// Set when it is the word of whoever owns the machine: keys of providers are then named as written.
     pub own_word: bool,

@@ -23,7 +23,7 @@ use crate::config::manifest::declared::{self, fingerprint};
 use crate::config::manifest::entry::ProviderEntry;
 use crate::config::secret::ProcessSecrets;
 
-/// Who changes the configuration at a start.
+/// The author of changes at a start.
 const BY: &str = "start";
 
 /// Returns the bots and chats in force, after the manifest was laid over what is stored where that is due.

@@ -16,7 +16,7 @@ use crate::config::manifest::declared::{self, shown, shown_value};
 pub struct ResourceView {
     /// Name.
     pub name: String,
-    /// Who made it.
+    /// The one who made it.
     pub origin: ResourceOrigin,
     /// Name of the manifest, of what a manifest made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ pub struct ResourceView {
     pub keys: Map<String, Value>,
     /// The fields that operators changed of what a manifest made.
     pub overrides: Vec<OverrideView>,
-    /// Who changed it last.
+    /// The one who changed it last.
     pub changed_by: String,
     /// Instant of the last change.
     pub changed_at: Timestamp,
@@ -58,7 +58,7 @@ pub struct OverrideView {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = Value))]
     pub manifest: Value,
-    /// Who changed it.
+    /// The one who changed it.
     pub by: String,
     /// Instant of the change.
     pub at: Timestamp,
@@ -196,7 +196,7 @@ pub struct StepView {
     pub number: i64,
     /// Instant of the change.
     pub at: Timestamp,
-    /// Who made it.
+    /// The one who made it.
     pub by: String,
     /// The changes that it brought.
     #[serde(flatten)]
