@@ -27,8 +27,6 @@ const REVISIONS: usize = 100;
 pub trait Kind: Send + Sync + 'static {
     /// The kind.
     const KIND: ResourceKind;
-    /// The kind in the audit.
-    const OBJECT: ObjectKind;
     /// The code of a name that there is not.
     const UNKNOWN: Code;
     /// The permission.
@@ -43,7 +41,6 @@ macro_rules! kinds {
 
         impl Kind for $name {
             const KIND: ResourceKind = ResourceKind::$kind;
-            const OBJECT: ObjectKind = ObjectKind::$kind;
             const UNKNOWN: Code = Code::$unknown;
             type Change = $change;
         }
@@ -231,12 +228,12 @@ impl Operations {
     }
 
     fn asked<'a, K: Kind>(&self, by: &'a Granted<K::Change>, act: Act, name: &str) -> Result<Asked<'a>, Failure> {
-        let known = match K::KIND {
-            ResourceKind::Bot => self.fleet.bot_named(name).map(|bot| bot.to_string()),
-            ResourceKind::Chat => self.fleet.chat_named(name).map(|chat| chat.to_string()),
-            _ => None,
+        let of = |kind, id: Option<String>| AuditObject::new(kind, id.unwrap_or_else(|| name.to_owned())).called(name);
+        let object = match K::KIND {
+            ResourceKind::Bot => of(ObjectKind::Bot, self.fleet.bot_named(name).map(|bot| bot.to_string())),
+            ResourceKind::Chat => of(ObjectKind::Chat, self.fleet.chat_named(name).map(|chat| chat.to_string())),
+            kind => AuditObject::new(ObjectKind::Resource, ResourceId::new(kind, name)),
         };
-        let object = AuditObject::new(K::OBJECT, known.unwrap_or_else(|| name.to_owned())).called(name);
         Ok(Asked { by: by.by(), dry_run: false, on: None, entry: self.entry(by, act, object)? })
     }
 

@@ -206,20 +206,14 @@ pub enum ObjectKind {
     Session,
     /// An API key.
     Key,
-    /// A persona.
-    Persona,
-    /// Weights of a director.
-    Strategy,
-    /// A provider of models.
-    Provider,
-    /// A budget.
-    Budget,
+    /// Another thing of the configuration, by kind and name.
+    Resource,
 }
 
 names! { ObjectKind {
     Fleet = "fleet", Bot = "bot", Chat = "chat", Person = "person", Node = "node", Actor = "actor",
     DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key",
-    Persona = "persona", Strategy = "strategy", Provider = "provider", Budget = "budget",
+    Resource = "resource",
 } }
 
 /// The thing that was acted upon.
