@@ -34,9 +34,9 @@ fn unhindered(telegram_id: i64, bots: &[&str]) -> Value {
     })
 }
 
-/// Starts a world of three bots in two chats, and a program whose manifest has neither the last bot nor the last chat.
+/// Starts a world of four bots in two chats, and a program whose manifest has neither the last bot nor the last chat.
 async fn partly_described() -> FleetStage {
-    let simulation = simulation(3, 2).await;
+    let simulation = simulation(4, 2).await;
     let directory = tempfile::tempdir().unwrap();
     let (world, url) = (simulation.world.spec(), simulation.base_url());
     let files = ProductFiles::write(&directory.path().join("fleet"), world, &url, &options()).unwrap();
@@ -51,7 +51,7 @@ async fn partly_described() -> FleetStage {
     });
     let product = Product::start(binary(), files).await.unwrap();
     let stage = FleetStage { simulation, product, http: reqwest::Client::new(), directory };
-    assert!(stage.simulation.world.wait_until_polling(2, DEADLINE).await);
+    assert!(stage.simulation.world.wait_until_polling(3, DEADLINE).await);
     stage
 }
 
@@ -126,7 +126,7 @@ async fn ordered(folder: &Path, address: &str, words: &[&str]) -> (bool, String)
 async fn i10_what_the_api_made_and_changed_survives_restarts_and_other_manifests() {
     let mut stage = partly_described().await;
     let world = stage.simulation.world.spec().clone();
-    let (own, ours) = (world.bots[2].username.clone(), world.bots[0].username.clone());
+    let (own, ours) = (world.bots[3].username.clone(), world.bots[0].username.clone());
     let (chat, first) = (&world.chats[1], chat_name(&world.chats[0]));
     stage.made("personas", json!({ "name": "made", "keys": { "voice": "You are made by the API." } })).await;
     let token = format!("file:secrets/{own}");
@@ -134,7 +134,7 @@ async fn i10_what_the_api_made_and_changed_survives_restarts_and_other_manifests
     let made = stage.made("bots", json!({ "name": own, "keys": keys })).await;
     assert_eq!((&made["origin"], &made["keys"]["token"]), (&json!("api"), &json!("***")), "{made}");
     stage.made("chats", json!({ "name": "made", "keys": unhindered(chat.id, &[&own]) })).await;
-    assert!(stage.simulation.world.wait_until_polling(3, DEADLINE).await, "{}", stage.product.log_tail());
+    assert!(stage.simulation.world.wait_until_polling(4, DEADLINE).await, "{}", stage.product.log_tail());
     stage.say(1, "who is here?");
     stage.until_sent(1).await;
 
@@ -152,14 +152,14 @@ async fn i10_what_the_api_made_and_changed_survives_restarts_and_other_manifests
     };
     let before = all(&stage).await;
     assert!(before.iter().all(|thing| thing["version"].is_i64()), "{before:?}");
-    stage.restarted(3).await;
+    stage.restarted(4).await;
     assert_eq!(all(&stage).await, before);
 
     // Another manifest, which knows nothing of that: a start lays it over what there is.
     edit(&stage.product.files().manifest(), |manifest| {
         manifest["bots"][1].as_table_mut().unwrap().insert("hourly_cap".into(), 7.into());
     });
-    stage.restarted(3).await;
+    stage.restarted(4).await;
     assert_eq!(all(&stage).await, before);
     let other = stage.json(&format!("/api/v1/bots/{}", world.bots[1].username)).await;
     assert_eq!(other["keys"]["hourly_cap"], 7);
@@ -172,7 +172,7 @@ async fn i10_what_the_api_made_and_changed_survives_restarts_and_other_manifests
     edit(&manifest, |manifest| {
         manifest["bots"][0].as_table_mut().unwrap().insert("temperature".into(), toml::Value::Float(1.5));
     });
-    stage.restarted(3).await;
+    stage.restarted(4).await;
     assert_eq!(stage.json(&bot_path).await["keys"]["temperature"], 0.3);
     let words = ["apply", "--manifest", manifest.to_str().unwrap()];
     let (ok, told) = stage.ordered(&words).await;
@@ -248,17 +248,17 @@ async fn a_change_asks_for_the_version_and_back_to_a_number_and_forth() {
 async fn a_bot_that_is_switched_off_is_silent_and_a_persona_goes_back_to_a_revision() {
     let stage = partly_described().await;
     let world = stage.simulation.world.spec().clone();
-    let names = [&world.bots[0].username, &world.bots[1].username];
+    let names = [&world.bots[0].username, &world.bots[2].username];
     let (ok, told) = stage.ordered(&["bot", "disable", names[0]]).await;
     assert!(ok && told.contains("switched off"), "{told}");
-    stage.until_json("/api/v1/fleet", |fleet| fleet["bots"].as_array().unwrap().len() == 1).await;
+    stage.until_json("/api/v1/fleet", |fleet| fleet["bots"].as_array().unwrap().len() == 2).await;
     stage.say(0, "who is left?");
     stage.until_sent(1).await;
     stage.settle().await;
     assert_eq!(stage.sends(), 1);
     let (ok, told) = stage.ordered(&["bot", "enable", names[0]]).await;
     assert!(ok, "{told}");
-    assert!(stage.simulation.world.wait_until_polling(2, DEADLINE).await);
+    assert!(stage.simulation.world.wait_until_polling(3, DEADLINE).await);
     let (ok, told) = stage.ordered(&["bot", "list"]).await;
     assert!(ok && names.iter().all(|name| told.contains(*name)), "{told}");
 
@@ -370,7 +370,7 @@ async fn i10_providers_and_budgets_follow_while_the_fleet_runs() {
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a new address wants the key anew: {told}");
     stage.patched(provider, json!({ "concurrency": 3, "model": "gen-9" })).await;
-    stage.restarted(2).await;
+    stage.restarted(3).await;
     assert_eq!(stage.json(provider).await["keys"]["model"], "gen-9");
     stage.say(0, "and now?");
     stage.until_sent(4).await;

@@ -26,7 +26,7 @@ statements! {
     APPLIED "manifest_applied" = "\
 INSERT INTO setting (key, value, config_seq) VALUES ('manifest', $1, 0) \
 ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    DROP_RESOURCES "drop_resources" = "\
+    REMOVE_RESOURCES "remove_resources" = "\
 DELETE FROM resource WHERE (kind, name) IN (SELECT kind, name FROM `rows 1 kind text, name text`)";
     PUT_RESOURCES "put_resources" = "\
 INSERT INTO resource (kind, name, version, body) \
@@ -107,7 +107,7 @@ async fn step<R: Run>(task: &mut R, new: &NewConfiguration, now: Timestamp) -> R
     let changes: Vec<ResourceChange> = new.changes.iter().map(changed).collect();
     let gone = changes.iter().filter(|change| change.after.is_none());
     let gone = gone.map(|change| (change.id.kind.as_str(), change.id.name.as_str()));
-    task.execute(&DROP_RESOURCES, values![Rows::of(R::DATABASE, gone)]).await?;
+    task.execute(&REMOVE_RESOURCES, values![Rows::of(R::DATABASE, gone)]).await?;
     let put = changes.iter().filter_map(|change| Some((&change.id, change.after.as_ref()?)));
     let put = put.map(|(id, after)| (id.kind.as_str(), id.name.as_str(), Of(after)));
     task.execute(&PUT_RESOURCES, values![Rows::of(R::DATABASE, put), number]).await?;
