@@ -19,7 +19,7 @@ pub struct Numbered {
 /// The configuration in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct InForce {
+pub struct ConfigInForce {
     /// The number of the last change; 0 before the first.
     pub number: i64,
 }
@@ -27,7 +27,7 @@ pub struct InForce {
 /// The numbers that are kept, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Numbers {
+pub struct ConfigNumbers {
     /// The numbers, each with what it changed.
     pub numbers: Vec<StepView>,
 }
@@ -35,7 +35,7 @@ pub struct Numbers {
 /// A number with what it changed, field by field.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Number {
+pub struct ConfigChange {
     /// The number, with the things that it changed.
     #[serde(flatten)]
     pub step: StepView,
@@ -47,12 +47,12 @@ pub struct Number {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Back {
+pub struct ConfigBack {
     /// The number.
     pub number: i64,
 }
 
-impl Body for Back {
+impl Body for ConfigBack {
     const NEED: Need = Need::Required;
 }
 
@@ -61,8 +61,8 @@ route! {
     Get = "get_config": Get "/api/v1/config", "Shows the number of the configuration in force.";
     takes ReadConfiguration;
     example "/api/v1/config" => r#"{"number":7}"#;
-    answers Json<InForce>: |operations, by, _call| {
-        Ok(Json(InForce { number: operations.config_number(&by).await? }))
+    answers Json<ConfigInForce>: |operations, by, _call| {
+        Ok(Json(ConfigInForce { number: operations.config_number(&by).await? }))
     }
 }
 
@@ -72,9 +72,9 @@ route! {
         "The last 30 are kept.";
     takes ReadConfiguration;
     example "/api/v1/config/numbers" => r#"{"numbers":[{"number":7,"at":1790000000000,"by":"ayse","providers":{"added":[],"changed":[],"left_out":[]},"personas":{"added":[],"changed":[],"left_out":[]},"strategies":{"added":[],"changed":[],"left_out":[]},"bots":{"added":[],"changed":[{"name":"Ada","keys":["temperature"]}],"left_out":[]},"chats":{"added":[],"changed":[],"left_out":[]},"budgets":{"added":[],"changed":[],"left_out":[]}}]}"#;
-    answers Json<Numbers>: |operations, by, _call| {
+    answers Json<ConfigNumbers>: |operations, by, _call| {
         let steps = operations.config_numbers(&by).await?;
-        Ok(Json(Numbers { numbers: steps.iter().map(StepView::of).collect() }))
+        Ok(Json(ConfigNumbers { numbers: steps.iter().map(StepView::of).collect() }))
     }
 }
 
@@ -85,9 +85,9 @@ route! {
     path Numbered;
     problems UnknownNumber;
     example "/api/v1/config/numbers/7" => r#"{"number":7,"at":1790000000000,"by":"ayse","providers":{"added":[],"changed":[],"left_out":[]},"personas":{"added":[],"changed":[],"left_out":[]},"strategies":{"added":[],"changed":[],"left_out":[]},"bots":{"added":[],"changed":[{"name":"Ada","keys":["temperature"]}],"left_out":[]},"chats":{"added":[],"changed":[],"left_out":[]},"budgets":{"added":[],"changed":[],"left_out":[]},"fields":[{"kind":"bot","name":"Ada","field":"temperature","before":0.8,"after":0.5}]}"#;
-    answers Json<Number>: |operations, by, call| {
+    answers Json<ConfigChange>: |operations, by, call| {
         let step = operations.config_of(&by, call.path.number).await?;
-        Ok(Json(Number { step: StepView::of(&step), fields: field_changes(&step.changes) }))
+        Ok(Json(ConfigChange { step: StepView::of(&step), fields: field_changes(&step.changes) }))
     }
 }
 
@@ -97,7 +97,7 @@ route! {
         "This is a change as any other, with a number of its own.";
     takes ChangeRoster;
     query Manner;
-    body Back;
+    body ConfigBack;
     problems UnknownNumber Refused Conflict Changed;
     example "/api/v1/config/back?dry_run=true" with r#"{"number":4}"#
         => r#"{"dry_run":true,"config_seq":7,"providers":{"added":[],"changed":[],"left_out":[]},"personas":{"added":[],"changed":[],"left_out":[]},"strategies":{"added":[],"changed":[],"left_out":[]},"bots":{"added":[],"changed":[{"name":"Ada","keys":["temperature"]}],"left_out":[]},"chats":{"added":[],"changed":[],"left_out":[]},"budgets":{"added":[],"changed":[],"left_out":[]}}"#;

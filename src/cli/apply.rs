@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::api::{Api, plain};
-use crate::api::config::{Back, Get, GoBack};
+use crate::api::config::{ConfigBack, Get, GoBack};
 use crate::api::roster::{AppliedRoster, ManifestBody, Manner, Replace};
 use crate::api::route::{Call, Nothing};
 use crate::config::manifest::Manifest;
@@ -54,7 +54,7 @@ pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let applied = match args.to {
         Some(number) => {
             let query = Manner { dry_run: args.dry_run, on: args.on };
-            args.api.client()?.call(Call::<GoBack>::new(Nothing {}, query, Back { number })).await?
+            args.api.client()?.call(Call::<GoBack>::new(Nothing {}, query, ConfigBack { number })).await?
         }
         None => apply(args).await?,
     };

@@ -95,6 +95,10 @@ impl Operations {
         }
         let more = things.len() > limit;
         things.truncate(limit);
+        if things.is_empty() && after.is_none() {
+            // Nothing of this kind is within reach.
+            by.everything()?;
+        }
         let next = things.last().filter(|_| more).map(|last| last.name.clone());
         Ok(ResourcePage { things, next })
     }
@@ -111,12 +115,10 @@ impl Operations {
         let now = self.fleet.configuration().await?;
         let id = ResourceId::new(K::KIND, name);
         let within = self.within(by.principal(), &now);
-        let Some(thing) = now.resources.get(&id) else {
-            return Err(Failure::new(K::UNKNOWN, format!("there is no {id}")));
-        };
         if !within.reads(&id) {
             by.everything()?;
         }
+        let thing = now.resources.get(&id).ok_or_else(|| unknown::<K>(&id))?;
         Ok(ResourceView::of(&id, thing))
     }
 
@@ -149,19 +151,13 @@ impl Operations {
     ) -> Result<ResourceView, Failure> {
         let now = self.fleet.configuration().await?;
         let id = ResourceId::new(K::KIND, name);
-        if !now.resources.contains_key(&id) {
-            return Err(Failure::new(K::UNKNOWN, format!("there is no {id}")));
-        }
         if !self.within(by.principal(), &now).writes(&id) {
             by.everything()?;
         }
+        let before = now.resources.get(&id).ok_or_else(|| unknown::<K>(&id))?;
         let asked = self.asked::<K>(by, Act::ChangeResource, name)?;
         let changed = self.fleet.change_resource(&id, version, wanted, asked).await.map_err(refused)?;
-        match (shown(changed), now.resources.get(&id)) {
-            (Some(view), _) => Ok(view),
-            (None, Some(same)) => Ok(ResourceView::of(&id, same)),
-            (None, None) => Err(Failure::new(K::UNKNOWN, format!("there is no {id}"))),
-        }
+        Ok(shown(changed).unwrap_or_else(|| ResourceView::of(&id, before)))
     }
 
     /// Removes the thing of that name and version, which an operator made.
@@ -177,12 +173,10 @@ impl Operations {
     ) -> Result<(), Failure> {
         let now = self.fleet.configuration().await?;
         let id = ResourceId::new(K::KIND, name);
-        if !now.resources.contains_key(&id) {
-            return Err(Failure::new(K::UNKNOWN, format!("there is no {id}")));
-        }
         if !self.within(by.principal(), &now).writes(&id) {
             by.everything()?;
         }
+        now.resources.get(&id).ok_or_else(|| unknown::<K>(&id))?;
         let asked = self.asked::<K>(by, Act::RemoveResource, name)?;
         self.fleet.remove_resource(&id, Some(version), asked).await.map_err(refused).map(drop)
     }
@@ -212,9 +206,10 @@ impl Operations {
     ) -> Result<ResourceView, Failure> {
         let now = self.fleet.configuration().await?;
         let id = ResourceId::new(ResourceKind::Persona, name);
-        let Some(thing) = now.resources.get(&id) else {
-            return Err(Failure::new(Code::UnknownResource, format!("there is no {id}")));
-        };
+        if !self.within(by.principal(), &now).writes(&id) {
+            by.everything()?;
+        }
+        let thing = now.resources.get(&id).ok_or_else(|| unknown::<Personas>(&id))?;
         let revisions = self.fleet.persona_revisions(name, usize::MAX).await?;
         let Some(found) = revisions.iter().find(|found| found.revision == revision) else {
             return Err(Failure::new(Code::UnknownNumber, format!("{id} has no revision {revision}")));
@@ -286,6 +281,10 @@ impl Within<'_> {
             _ => self.principal.reaches_everything(),
         }
     }
+}
+
+fn unknown<K: Kind>(id: &ResourceId) -> Failure {
+    Failure::new(K::UNKNOWN, format!("there is no {id}"))
 }
 
 /// Shows the one thing that a change concerned.

@@ -63,8 +63,9 @@ impl Operations {
     /// Returns the number of the configuration in force.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn config_number(&self, _by: &Granted<ReadConfiguration>) -> Result<i64, Failure> {
+    /// `OutOfReach`, `Unavailable`.
+    pub async fn config_number(&self, by: &Granted<ReadConfiguration>) -> Result<i64, Failure> {
+        by.everything()?;
         Ok(self.fleet.config_steps(None, 1).await?.first().map_or(0, |step| step.number))
     }
 

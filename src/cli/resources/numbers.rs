@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::given::{Common, shown};
-use crate::api::config::{Back, GoBack, List, Numbered, One};
+use crate::api::config::{ConfigBack, GoBack, List, Numbered, One};
 use crate::api::roster::Manner;
 use crate::api::route::{Call, Nothing};
 use crate::cli::api::plain;
@@ -90,7 +90,7 @@ pub async fn execute(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
         }
         ConfigCommand::Back(args) => {
             let manner = Manner { dry_run: args.dry_run, on: None };
-            let call = Call::<GoBack>::new(Nothing {}, manner, Back { number: args.number });
+            let call = Call::<GoBack>::new(Nothing {}, manner, ConfigBack { number: args.number });
             let applied = args.common.api.client()?.call(call).await?;
             shown(args.common.json, &applied, &told(&applied))?;
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use botfleet_actors::actors::fleet::messages::FleetMsg;
-use botfleet_actors::actors::fleet::state::ProviderSetup;
+use botfleet_actors::actors::fleet::setup::ProviderSetup;
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::domain::configuration::{Configuration, Keys, ResourceId, ResourceKind};
 use botfleet_actors::ports::llm::LlmProvider;

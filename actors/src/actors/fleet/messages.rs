@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ractor::{ActorCell, RpcReplyPort};
 
 use crate::actors::fleet::child::Child;
+use crate::actors::fleet::setup::ProviderSetup;
 use crate::actors::fleet::snapshot::FleetSnapshot;
-use crate::actors::fleet::state::ProviderSetup;
 use crate::actors::node::ended::Ended;
 use crate::actors::orders::doubt::{Doubt, Order};
 use crate::domain::ids::{BotId, ChatId, Epoch, TelegramChatId};

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `actor` | the actor: life cycle, and who handles which message |
 //! | `messages`, `state`, `snapshot` | its messages, its state, and what operators see of it |
+//! | `setup` | a provider, ready for its actor |
 //! | `child`, `apis` | what the fleet starts, and how it makes a bot's client of Telegram |
 //! | `starting` | starts children, for the first time or again |
 //! | `looking` | reconciling, probing, housekeeping (I7, I8) |
@@ -25,6 +26,7 @@ mod people;
 mod providers;
 mod roster;
 pub mod settings;
+pub mod setup;
 pub mod snapshot;
 mod starting;
 pub mod state;

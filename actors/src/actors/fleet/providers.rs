@@ -7,7 +7,8 @@ use ractor::ActorRef;
 
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
-use crate::actors::fleet::state::{FleetState, ProviderSetup};
+use crate::actors::fleet::setup::ProviderSetup;
+use crate::actors::fleet::state::FleetState;
 use crate::actors::provider::messages::ProviderMsg;
 
 impl FleetState {
