@@ -66,7 +66,7 @@ fn entry(id: u128) -> AuditEntry {
         act: Act::ChangeResource,
         phase: Phase::Act,
         principal: AuditPrincipal { kind: PrincipalKind::Local, id: None, name: "local".to_owned() },
-        object: AuditObject::new(ObjectKind::Budget, "a"),
+        object: AuditObject::new(ObjectKind::Resource, "budget a"),
         before: None,
         after: None,
         origin: Origin::default(),
