@@ -82,6 +82,9 @@ impl FleetStage {
         let answer = request.json(&body).send().await.unwrap();
         let (status, made) = (answer.status(), answer.json::<Value>().await.unwrap());
         assert_eq!(status, StatusCode::OK, "{made}\n{}", self.product.log_tail());
+        // What comes before the node knows the thing is not for it.
+        let version = made["version"].as_i64();
+        self.until_json("/api/v1/cluster", |cluster| cluster["config_seq"].as_i64() >= version).await;
         made
     }
 
@@ -334,6 +337,16 @@ async fn a_fleet_from_an_empty_folder_answers_by_the_command_line_alone() {
     words.extend(set.iter().flat_map(|set| ["--set", set.as_str()]));
     order(&words).await;
     assert!(simulation.world.wait_until_polling(1, DEADLINE).await);
+    let http = reqwest::Client::builder().unix_socket(files.socket()).build().unwrap();
+    let asked = async |path: &str| -> Value {
+        http.get(format!("http://localhost{path}")).send().await.unwrap().json().await.unwrap()
+    };
+    let made = asked("/api/v1/config").await["number"].as_i64();
+    let until = Instant::now() + DEADLINE;
+    while asked("/api/v1/cluster").await["config_seq"].as_i64() < made {
+        assert!(Instant::now() < until, "the chat does not arrive");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     simulation.world.post(chat.id, chat.people[0], Post::text("hello")).unwrap();
     let accepted = |event: &LedgerEvent| matches!(event, LedgerEvent::SendAccepted { .. });
     assert!(simulation.world.ledger().wait_for(1, DEADLINE, accepted).await, "the bot answers");
