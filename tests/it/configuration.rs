@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use botfleet_loadtest::harness::files::{ProductFiles, ProductOptions, chat_name};
 use botfleet_loadtest::harness::product::Product;
+use botfleet_world::api::Api;
 use botfleet_world::ledger::LedgerEvent;
+use botfleet_world::people::http;
 use botfleet_world::provider::spec::{Latency, ProviderSpec};
 use botfleet_world::simulation::{Simulation, SimulationSpec};
 use botfleet_world::world::event::Post;
@@ -50,7 +52,7 @@ async fn partly_described() -> FleetStage {
         }
     });
     let product = Product::start(binary(), files).await.unwrap();
-    let stage = FleetStage { simulation, product, http: reqwest::Client::new(), directory };
+    let stage = FleetStage { simulation, product, http: http::client().unwrap(), directory };
     assert!(stage.simulation.world.wait_until_polling(3, DEADLINE).await);
     stage
 }
@@ -337,10 +339,8 @@ async fn a_fleet_from_an_empty_folder_answers_by_the_command_line_alone() {
     words.extend(set.iter().flat_map(|set| ["--set", set.as_str()]));
     order(&words).await;
     assert!(simulation.world.wait_until_polling(1, DEADLINE).await);
-    let http = reqwest::Client::builder().unix_socket(files.socket()).build().unwrap();
-    let asked = async |path: &str| -> Value {
-        http.get(format!("http://localhost{path}")).send().await.unwrap().json().await.unwrap()
-    };
+    let api = Api::new(&files.socket()).unwrap();
+    let asked = async |path: &str| -> Value { api.json(path).await.unwrap() };
     let made = asked("/api/v1/config").await["number"].as_i64();
     let until = Instant::now() + DEADLINE;
     while asked("/api/v1/cluster").await["config_seq"].as_i64() < made {
