@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how many requests a second one process answers, with limits raised, by a client on the same machine.
 
-    loadtest/api_load.py FOLDER [--seconds N] [--people-rate N]
+    loadtest/api_load.py FOLDER [--seconds N] [--rate N] [--people-rate N]
 
 FOLDER holds botfleet and botfleet-loadtest (target/release). Needs wrk. The mix: 50 % the cluster's view, 30 % a page of decisions
 from the store, 20 % dead letters, which are the reads that exist. Prints requests a second, latencies and what was refused.
@@ -35,11 +35,18 @@ request = function()
 end
 """
 
+# With a rate each connection waits between its requests, a little less than its share, since an answer takes its time too.
+CONNECTIONS = 16
+PACED = """
+delay = function() return %d end
+"""
+
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     arguments.add_argument("programs")
     arguments.add_argument("--seconds", type=int, default=10)
+    arguments.add_argument("--rate", type=int, default=0, help="requests a second; as many as go without it")
     arguments.add_argument("--people-rate", type=int, default=0, help="messages of people a minute")
     asked = arguments.parse_args()
     programs = os.path.abspath(asked.programs)
@@ -64,9 +71,9 @@ def main():
         key = json.loads(key)["key"]
         time.sleep(3)
         with open(f"{folder}/mix.lua", "w", encoding="utf-8") as file:
-            file.write(MIX)
+            file.write(MIX + (PACED % (CONNECTIONS * 1000 // asked.rate - 1) if asked.rate else ""))
         subprocess.run(
-            ["wrk", "-t1", "-c16", f"-d{asked.seconds}s", "--latency", "-s", f"{folder}/mix.lua",
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{asked.seconds}s", "--latency", "-s", f"{folder}/mix.lua",
              "-H", f"authorization: Bearer {key}", address], check=True)
 
 

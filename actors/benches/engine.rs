@@ -76,6 +76,8 @@ fn entry(chat: &ChatProfile, cast: &[CastMember], number: i64) -> TranscriptEntr
         inbox: InboxId(number),
         chain_depth: u32::from(bot.is_some()),
         root: Number(number),
+        by_operator: false,
+        deleted_at: None,
     }
 }
 

@@ -86,7 +86,7 @@ route! {
     ListSessions = "list_own_sessions": Get "/api/v1/account/sessions", "Lists one's own open sessions.";
     takes OwnSession;
     problems Conflict;
-    example "/api/v1/account/sessions" => r#"{"sessions":[{"id":"0123456789abcdef","created_at":1790000000000,"seen_at":1790000060000}]}"#;
+    example "/api/v1/account/sessions" => r#"{"sessions":[{"id":"0123456789abcdef","created_at":1790000000000,"seen_at":1790000060000,"asks":true}]}"#;
     answers Json<Sessions>: |operations, by, _call| { Ok(Json(operations.own_sessions(&by).await?.into())) }
 }
 
@@ -122,10 +122,10 @@ route! {
     BeginFactor = "begin_second_factor": Post "/api/v1/account/second-factor", "Makes the seed of a second factor.",
         "The second factor is in use once its first code is sent.";
     takes OwnAccount;
-    problems Conflict;
+    problems Conflict CannotSeal;
     secret_answer true;
     example "/api/v1/account/second-factor"
-        => r#"{"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","address":"otpauth://totp/botfleet:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=botfleet","sealed":"s1.AAAA"}"#;
+        => r#"{"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","address":"otpauth://totp/botfleet:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=botfleet","sealed":"s2.6f1e2d3c4b5a6978.AAAA.AAAA"}"#;
     answers Json<FactorSeed>: |operations, by, _call| {
         let new = operations.begin_second_factor(&by).await?;
         let (secret, address) = (new.secret.as_str().into(), new.address.as_str().into());

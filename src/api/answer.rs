@@ -1,5 +1,7 @@
 //! Answers: one JSON value, lines of them, or events. Layer `api`.
 
+use std::marker::PhantomData;
+
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use secrecy::SecretString;
@@ -9,6 +11,7 @@ use super::schema::Described;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::orders::Ordered;
 use crate::runtime::orders::OrderView;
+use crate::runtime::stream::frame::Sent;
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Form {
     Lines,
     /// Server-sent events, each with a JSON value, until the client leaves or the node stops.
     Events,
+    /// The same as messages of a WebSocket.
+    Socket,
 }
 
 impl Form {
@@ -28,6 +33,7 @@ impl Form {
             Self::Json => "application/json",
             Self::Lines => "application/x-ndjson",
             Self::Events => "text/event-stream",
+            Self::Socket => "application/json",
         }
     }
 }
@@ -51,7 +57,7 @@ pub enum Content {
     /// Lines, in pieces.
     Lines(BoxStream<'static, Result<Vec<u8>, Failure>>),
     /// Events.
-    Events(BoxStream<'static, NamedEvent>),
+    Events(BoxStream<'static, Sent>),
 }
 
 impl From<Content> for Written {
@@ -66,15 +72,6 @@ pub enum Cookie {
     Set(SecretString),
     /// None from now on.
     Clear,
-}
-
-/// An event with its name.
-#[derive(Clone, Debug)]
-pub struct NamedEvent {
-    /// The name: letters, without a line break.
-    pub name: String,
-    /// The data: JSON.
-    pub data: String,
 }
 
 /// The answer of a route.
@@ -161,7 +158,7 @@ impl<T> OnceDone<T> {
     /// Answers with `value` when the order is carried out.
     pub(super) fn of(ordered: Ordered, value: T) -> Self {
         match ordered {
-            Ordered::Done => Self::Done(value),
+            Ordered::Done(_) => Self::Done(value),
             Ordered::UnderWay(order) => Self::UnderWay(order),
         }
     }
@@ -203,20 +200,44 @@ impl<T: Serialize + Described + Send + 'static> Answer for Lines<T> {
     }
 }
 
-/// Events with a JSON value each.
-pub struct Events<T>(pub BoxStream<'static, (String, T)>);
+/// Events with a JSON value each. They come rendered; the type says for the documents what their data is.
+pub struct Events<T> {
+    events: BoxStream<'static, Sent>,
+    item: PhantomData<fn() -> T>,
+}
 
-impl<T: Serialize + Described + Send + 'static> Answer for Events<T> {
+impl<T> Events<T> {
+    /// Answers with events.
+    pub(super) fn of(events: BoxStream<'static, Sent>) -> Self {
+        Self { events, item: PhantomData }
+    }
+}
+
+impl<T: Serialize + Described> Answer for Events<T> {
     type Item = T;
     const FORM: Form = Form::Events;
 
     fn written(self) -> Result<Written, Failure> {
-        let write = |(name, value): (String, T)| async move {
-            // The name may come from another version; a line break in it would end the field.
-            let name = name.chars().filter(|c| !c.is_control()).collect();
-            serde_json::to_string(&value).ok().map(|data| NamedEvent { name, data })
-        };
-        Ok(Content::Events(self.0.filter_map(write).boxed()).into())
+        Ok(Content::Events(self.events).into())
+    }
+}
+
+/// Events as messages of a WebSocket.
+pub struct Socket<T>(Events<T>);
+
+impl<T> Socket<T> {
+    /// Answers with events.
+    pub(super) fn of(events: BoxStream<'static, Sent>) -> Self {
+        Self(Events::of(events))
+    }
+}
+
+impl<T: Serialize + Described> Answer for Socket<T> {
+    type Item = T;
+    const FORM: Form = Form::Socket;
+
+    fn written(self) -> Result<Written, Failure> {
+        Ok(Content::Events(self.0.events).into())
     }
 }
 

@@ -20,10 +20,12 @@ use crate::operate::permission;
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
-    /// Entries after this place.
-    #[cfg_attr(feature = "schema", param(pattern = "^[0-9]{1,18}[.][0-9]{1,18}$"))]
+    /// Entries after the last page: its `next`.
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,256}$"))]
     pub after: Option<String>,
-    /// Entries of this principal alone: its id, or its name where it has none.
+    /// Set to begin with the newest.
+    pub newest_first: bool,
+    /// Entries of this principal alone, by name: an account, as `ada`, a key of it, as `ada/backup`, or `local`.
     pub principal: Option<String>,
     /// Entries of this act alone, as `stop`.
     #[cfg_attr(feature = "schema", param(value_type = botfleet_actors::domain::audit::Act))]
@@ -47,17 +49,20 @@ pub struct AuditLine {
     pub id: String,
     /// Hash of the entry with its salt, as in the block.
     pub hash: String,
-    /// The entry; null when its contents were removed.
+    /// The entry; null when its contents were removed, or cannot be read.
     pub entry: Option<AuditEntry>,
+    /// Set when the contents are there, and are those of another version of the program.
+    #[serde(default)]
+    pub unread: bool,
 }
 
 impl From<SealedEntry> for AuditLine {
-    fn from(SealedEntry { place, id, hash, entry }: SealedEntry) -> Self {
-        Self { place: place.to_string(), id: id.to_string(), hash, entry }
+    fn from(SealedEntry { place, id, hash, entry, unread }: SealedEntry) -> Self {
+        Self { place: place.to_string(), id: id.to_string(), hash, entry, unread }
     }
 }
 
-/// A page of entries, in the order of the blocks.
+/// A page of entries, in the order asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AuditLines {
@@ -74,13 +79,13 @@ impl Route for List {
     const NAME: &'static str = "list_audit";
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/audit";
-    const SUMMARY: &'static str = "Lists what operators did, in the order of the chain's blocks.";
-    const MORE: &'static str = "An entry is listed once it is sealed, about a second after the act. Who goes on from `next` misses none, \
-                                however long an act took.";
+    const SUMMARY: &'static str = "Lists what operators did, in the order of the chain's blocks, or the newest first.";
+    const MORE: &'static str = "An entry is listed once it is sealed, about a second after the act. Who goes on from `next`, oldest first, \
+                                misses none, however long an act took.";
     const EXAMPLE: Example = Example {
-        address: "/api/v1/audit?act=stop&limit=10",
+        address: "/api/v1/audit?act=stop&newest_first=true&limit=10",
         body: "",
-        answer: r#"{"entries":[{"place":"12.1","id":"0d1f0c3b5a6e4f708192a3b4c5d6e7f8","hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","entry":{"id":"0d1f0c3b5a6e4f708192a3b4c5d6e7f8","at":1790000000000,"act":"stop","phase":{"is":"act"},"principal":{"kind":"local","id":null,"name":"local"},"object":{"kind":"chat","id":"3","name":"lounge"},"before":{"stop":null},"after":{"stop":{"firm":{"until":null,"rank":"operator","at":1790000000000},"doubts":[]}},"origin":{"address":null,"agent":null,"request":null,"node":"n1"}}}],"next":null}"#,
+        answer: r#"{"entries":[{"place":"12.1","id":"0d1f0c3b5a6e4f708192a3b4c5d6e7f8","hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","entry":{"id":"0d1f0c3b5a6e4f708192a3b4c5d6e7f8","at":1790000000000,"act":"stop","phase":{"is":"act"},"principal":{"kind":"local","id":null,"name":"local"},"object":{"kind":"chat","id":"3","name":"lounge"},"before":{"stop":null},"after":{"stop":{"firm":{"until":null,"rank":"operator","at":1790000000000},"doubts":[]}},"origin":{"address":null,"agent":null,"request":null,"node":"n1"}},"unread":false}],"next":null}"#,
     };
     type Permission = permission::ReadAudit;
     type Path = Nothing;
@@ -93,9 +98,9 @@ impl Route for List {
         by: Granted<permission::ReadAudit>,
         call: Call<Self>,
     ) -> Result<Json<AuditLines>, Failure> {
-        let Page { after, principal, act, object, since, limit } = call.query;
+        let Page { after, newest_first, principal, act, object, since, limit } = call.query;
         let since = since.map(Timestamp::from_millis);
-        let asked = EntriesAsked { after, principal, act, object, since, limit };
+        let asked = EntriesAsked { after, newest_first, principal, act, object, since, limit };
         let page = operations.audit_entries(&by, asked).await?;
         Ok(Json(AuditLines { entries: page.entries.into_iter().map(AuditLine::from).collect(), next: page.next }))
     }

@@ -1,6 +1,6 @@
 //! Chats as they are configured, and why bots spoke there. Layer `api`.
 
-use botfleet_actors::domain::ids::{DecisionNumber, MessageId, Number};
+use botfleet_actors::domain::ids::{MessageId, Number};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Json;
@@ -23,7 +23,7 @@ pub struct ChatCalled {
 }
 
 /// Selects decisions, and says how much of them to tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct DecisionFilter {
@@ -31,8 +31,9 @@ pub struct DecisionFilter {
     pub entry: Option<i64>,
     /// Telegram's id of the message that they are about.
     pub message: Option<i64>,
-    /// Decisions before this one.
-    pub before: Option<i64>,
+    /// Decisions before those of the last page: its `next`.
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,256}$"))]
+    pub before: Option<String>,
     /// Most decisions, 1 to 200; 20 when absent.
     #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 200))]
     pub limit: Option<usize>,
@@ -49,7 +50,7 @@ pub struct DecisionList {
     /// The decisions.
     pub decisions: Vec<DecisionView>,
     /// The value of `before` for the next page; null on the last page.
-    pub next: Option<DecisionNumber>,
+    pub next: Option<String>,
 }
 
 /// GET /api/v1/chats/{chat}/decisions.
@@ -87,7 +88,7 @@ impl Route for Decisions {
             (None, message) => message.map(|message| About::Message(MessageId(message))),
         };
         let texts = text.then(|| by.principal().grant::<ReadTexts>()).transpose()?;
-        let asked = DecisionsAsked { about, before: before.map(DecisionNumber), limit, turns };
+        let asked = DecisionsAsked { about, before, limit, turns };
         let page = operations.decisions(&by, texts.as_ref(), &call.path.chat, asked).await?;
         Ok(Json(DecisionList { decisions: page.decisions, next: page.next }))
     }

@@ -15,7 +15,8 @@ use crate::runtime::view::DeadLetterView;
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
-    /// Letters after this one.
+    /// Letters after the last page: its `next`.
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,256}$"))]
     pub after: Option<String>,
     /// Most letters, 1 to 1000; 100 when absent.
     #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 1000))]
@@ -40,9 +41,8 @@ impl Route for List {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/api/v1/dead-letters";
     const SUMMARY: &'static str = "Lists what failed for good, or whose fate nobody knows; oldest first.";
-    const PROBLEMS: &'static [Code] = &[Code::UnknownDeadLetter];
     const EXAMPLE: Example = Example {
-        address: "/api/v1/dead-letters?after=turn-1&limit=10",
+        address: "/api/v1/dead-letters?after=AYJli1DapHoidHVybi0x&limit=10",
         body: "",
         answer: r#"{"dead_letters":[{"id":"turn-2","state":"dead","reason":"no model answers","bot":"Ada","chat":"lounge","attempts":5,"created_at":1790000000000}],"next":null}"#,
     };

@@ -19,7 +19,7 @@ impl Route for Get {
     const EXAMPLE: Example = Example {
         address: "/api/v1/fleet",
         body: "",
-        answer: r#"{"fleet":{"running":9,"lingering":0,"restarts":0,"quarantined":[],"strange_chats":[]},"bots":[],"chats":[],"providers":[],"budgets":[],"stops":[],"queues":{"inbox":0,"turns":0,"outbox":0,"dead":0,"unknown":0}}"#,
+        answer: r#"{"fleet":{"running":9,"lingering":0,"restarts":0,"quarantined":[],"strange_chats":[]},"bots":[],"silent":[],"chats":[],"providers":[],"budgets":[],"stops":[],"queues":{"inbox":0,"turns":0,"outbox":0,"dead":0,"unknown":0}}"#,
     };
     type Permission = ReadFleet;
     type Path = Nothing;

@@ -29,7 +29,7 @@ pub struct KeyBody {
     pub name: String,
     /// The role: at most the owner's.
     pub role: Role,
-    /// The bots and chats that the role concerns; absent for all of the owner's.
+    /// The bots and chats that the role concerns; absent for all that the owner reaches.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set to let the key read texts of messages.
@@ -65,7 +65,7 @@ pub struct KeyView {
     pub name: String,
     /// The role.
     pub role: Role,
-    /// The bots and chats that the role concerns; absent for all of the owner's.
+    /// The bots and chats that the role concerns; absent for the whole fleet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
     /// Set when it reads texts of messages.

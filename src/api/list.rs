@@ -2,8 +2,9 @@
 
 use super::route::Route;
 use super::{
-    account, audit, bots, budgets, chats, cluster, config, control, dead_letters, events, fleet, orders, outcomes,
-    people, personas, providers, roster, session, strategies, style, user_access, users,
+    account, audit, bots, budgets, chats, cluster, config, control, dead_letters, events, fleet, messages, orders,
+    outcomes, people, personas, provider_trial, providers, retracting, roster, secrets, session, speaking, strategies,
+    style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -16,6 +17,7 @@ pub trait Visitor {
 pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<fleet::Get>();
     visitor.visit::<events::Watch>();
+    visitor.visit::<events::Dashboard>();
     visitor.visit::<outcomes::List>();
     visitor.visit::<style::Get>();
     visitor.visit::<roster::Replace>();
@@ -67,6 +69,15 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<control::LiftPauses>();
     visitor.visit::<bots::SetDelivery>();
     visitor.visit::<chats::Decisions>();
+    visitor.visit::<messages::List>();
+    visitor.visit::<messages::Get>();
+    visitor.visit::<speaking::Say>();
+    visitor.visit::<speaking::TakeOver>();
+    visitor.visit::<speaking::ListTakeovers>();
+    visitor.visit::<speaking::EndTakeover>();
+    visitor.visit::<retracting::DeleteMessage>();
+    visitor.visit::<retracting::Retract>();
+    visitor.visit::<retracting::List>();
     visitor.visit::<people::Get>();
     visitor.visit::<people::Forget>();
     visitor.visit::<people::OptOut>();
@@ -78,6 +89,15 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<cluster::Get>();
     visitor.visit::<cluster::Drain>();
     visitor.visit::<cluster::Rebalance>();
+    visitor.visit::<secrets::List>();
+    visitor.visit::<secrets::SetToken>();
+    visitor.visit::<secrets::RemoveToken>();
+    visitor.visit::<secrets::SetProviderKey>();
+    visitor.visit::<secrets::RemoveProviderKey>();
+    visitor.visit::<secrets::Rotate>();
+    visitor.visit::<secrets::Retire>();
+    visitor.visit::<secrets::Reset>();
+    visitor.visit::<provider_trial::Try>();
     visitor.visit::<audit::List>();
     visitor.visit::<audit::Head>();
     visitor.visit::<audit::Verify>();

@@ -9,6 +9,7 @@
 //! | `answer` | answers: one JSON value, lines of them, or events |
 //! | `list` | the list of routes |
 //! | `address` | a route's address for given names and filters |
+//! | `deprecation` | parts of routes that will go |
 //! | `schema` | what the documents ask of types |
 //! | `object` | objects within a body |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
@@ -28,10 +29,12 @@ pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod dead_letters;
+pub mod deprecation;
 pub mod events;
 pub mod fleet;
 pub mod keys;
 pub mod list;
+pub mod messages;
 mod object;
 #[cfg(feature = "schema")]
 pub mod openapi;
@@ -40,17 +43,21 @@ pub mod outcomes;
 pub mod page;
 pub mod people;
 pub mod personas;
+pub mod provider_trial;
 pub mod providers;
 #[cfg(feature = "schema")]
 pub mod reference;
 #[cfg(feature = "schema")]
 mod request_headers;
 pub mod resource;
+pub mod retracting;
 pub mod roster;
 pub mod route;
 pub mod schema;
 pub mod secret;
+pub mod secrets;
 pub mod session;
+pub mod speaking;
 pub mod strategies;
 pub mod style;
 pub mod user_access;

@@ -14,11 +14,12 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
+    Components, ContentBuilder, Deprecated, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
 };
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::answer::{Answer, Form};
+use super::deprecation::Deprecation;
 use super::list::{Visitor, each};
 use super::request_headers;
 use super::route::{Body, Method, Need, Route};
@@ -74,6 +75,7 @@ struct Problem {
 fn document() -> OpenApi {
     let mut made = Made::default();
     each(&mut made);
+    made.mark_going();
     made.schemas.insert(PROBLEM.to_owned(), Problem::schema());
     let mut components = Components::new();
     components.schemas = made.schemas;
@@ -125,6 +127,8 @@ fn without_null(parameter: &mut Value) {
 struct Made {
     paths: Paths,
     schemas: BTreeMap<String, RefOr<Schema>>,
+    /// Members that will go, with the schemas that have them.
+    going: Vec<(String, &'static str)>,
 }
 
 impl Visitor for Made {
@@ -148,7 +152,16 @@ impl Made {
     fn operation<R: Route>(&mut self) -> Operation {
         let permission = <R::Permission as Permission>::NAME;
         let least = <R::Permission as Permission>::ROLE;
-        let more = if R::MORE.is_empty() { String::new() } else { format!("{}\n\n", R::MORE) };
+        let mut more = if R::MORE.is_empty() { String::new() } else { format!("{}\n\n", R::MORE) };
+        for deprecation in R::DEPRECATED {
+            more.push_str(&deprecation.told());
+            more.push_str("\n\n");
+        }
+        let going: Vec<&str> = Deprecation::fields_of::<R>().collect();
+        for name in &going {
+            self.going.push((R::Body::name().into_owned(), name));
+            self.going.push((<<R::Answer as Answer>::Item as ToSchema>::name().into_owned(), name));
+        }
         let mut operation = OperationBuilder::new()
             .tag(resource(R::PATH))
             .operation_id(Some(R::NAME))
@@ -156,7 +169,12 @@ impl Made {
             .description(Some(format!("{more}Takes the permission `{permission}`, which the role `{least}` has.")));
         let names = <R::Path as IntoParams>::into_params(|| Some(ParameterIn::Path));
         let filters = <R::Query as IntoParams>::into_params(|| Some(ParameterIn::Query));
-        for parameter in names.into_iter().chain(filters.into_iter().map(optional)) {
+        let route = Deprecation::of_route::<R>();
+        operation = operation.deprecated(route.map(|_| Deprecated::True));
+        for mut parameter in names.into_iter().chain(filters.into_iter().map(optional)) {
+            if going.contains(&parameter.name.as_str()) {
+                parameter.deprecated = Some(Deprecated::True);
+            }
             operation = operation.parameter(parameter);
         }
         if R::IF_MATCH {
@@ -185,13 +203,19 @@ impl Made {
         let means = match form {
             Form::Json => "Done.",
             Form::Lines => "A JSON value a line; the schema is that of a line.",
+            Form::Socket => "The connection becomes a WebSocket; the schema is that of each message, a text with JSON.",
             Form::Events => "Server-sent events; the schema is that of the data of an event.",
         };
         let mut done = ResponseBuilder::new().description(means).content(form.media_type(), content);
         if <R::Answer as Answer>::VERSIONED {
             done = done.header("ETag", header("The version of what is shown.", VERSION_FORM));
         }
-        operation = operation.response("200", done.build());
+        if route.is_some() {
+            done = done.header("Deprecation", header("The time since which the route is deprecated.", "^@[0-9]+$"));
+            done = done.header("Sunset", header("The time from which the route may be gone.", " GMT$"));
+        }
+        let status = if form == Form::Socket { "101" } else { "200" };
+        operation = operation.response(status, done.build());
         if <R::Answer as Answer>::MAY_WAIT {
             operation = operation.response("202", self.under_way());
         }
@@ -214,6 +238,16 @@ impl Made {
             operation = operation.response(status.to_string(), response.build());
         }
         operation.build()
+    }
+
+    /// Marks the members that will go, once all schemas are there.
+    fn mark_going(&mut self) {
+        for (schema, member) in &self.going {
+            let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(schema) else { continue };
+            if let Some(RefOr::T(Schema::Object(member))) = object.properties.get_mut(*member) {
+                member.deprecated = Some(Deprecated::True);
+            }
+        }
     }
 
     /// Returns the response of a route whose order is under way.
@@ -293,6 +327,7 @@ fn example(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::deprecation::tests::Old;
 
     #[test]
     fn every_schema_that_is_named_is_there() {
@@ -307,6 +342,27 @@ mod tests {
             assert!(members(operation).all(|member| !member.is_null()), "what is not there is left out");
         }
         assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    }
+
+    #[test]
+    fn what_will_go_is_marked() {
+        let mut made = Made::default();
+        made.visit::<Old>();
+        made.mark_going();
+        let operation = serde_json::to_value(&made.paths).expect("JSON")["/api/v1/old"]["get"].clone();
+        assert_eq!(operation["deprecated"], true);
+        let told = operation["description"].as_str().unwrap_or_default();
+        assert!(told.contains("may be gone from 2027-06-01 on: use `/api/v1/new`"), "{told}");
+        let names = |marked: bool| {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let found = parameters.filter(|one| (one["deprecated"] == true) == marked);
+            found.filter_map(|one| one["name"].as_str()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!((names(true), names(false)), (vec!["colour".to_owned()], vec!["size".to_owned()]));
+        let headers = &operation["responses"]["200"]["headers"];
+        assert!(headers["Deprecation"].is_object() && headers["Sunset"].is_object(), "{headers}");
+        let members = &serde_json::to_value(&made.schemas["OldAnswer"]).expect("JSON")["properties"];
+        assert_eq!((&members["weight"]["deprecated"], &members["length"]["deprecated"]), (&json!(true), &Value::Null));
     }
 
     #[test]

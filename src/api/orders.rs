@@ -53,8 +53,8 @@ impl Route for Get {
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
-    /// Orders before this place: the value of `next` of the page before.
-    #[cfg_attr(feature = "schema", param(pattern = "^[0-9]{1,15}-(?!0{16}$)[0-7][0-9a-f]{15}$"))]
+    /// Orders before those of the last page: its `next`.
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,256}$"))]
     pub before: Option<String>,
     /// Most orders, 1 to 200; 50 when absent.
     #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 200))]
@@ -80,7 +80,7 @@ impl Route for List {
     const PATH: &'static str = "/api/v1/orders";
     const SUMMARY: &'static str = "Lists the orders of the last day, newest first.";
     const EXAMPLE: Example = Example {
-        address: "/api/v1/orders?before=1790000000000-0123456789abcdef&limit=10",
+        address: "/api/v1/orders?before=AVjZNf6vxEyTMTc5MDAwMDAwMDAwMC0wMTIzNDU2Nzg5YWJjZGVm&limit=10",
         body: "",
         answer: r#"{"orders":[{"id":"0123456789abcdee","target":"chat lounge","number":3,"kind":"redeliver","arguments":{"letter":"update-2","confirm_duplicate":false},"by":"local","state":"failed","failure":{"code":"conflict","detail":"update 2 is not dead"},"node":"n2","created_at":1790000000000,"expires_at":1790000060000,"ended_at":1790000000020}],"next":null}"#,
     };

@@ -63,6 +63,9 @@ impl Visitor for Routes {
         if !R::MORE.is_empty() {
             let _ = writeln!(self.text, "{}", R::MORE);
         }
+        for deprecation in R::DEPRECATED {
+            let _ = writeln!(self.text, "{}", deprecation.told());
+        }
         let names = <R::Path as IntoParams>::into_params(|| Some(ParameterIn::Path));
         let filters = <R::Query as IntoParams>::into_params(|| Some(ParameterIn::Query));
         let mut told = String::new();
@@ -89,5 +92,19 @@ impl Visitor for Routes {
         let own: Vec<String> = R::PROBLEMS.iter().map(|code| format!("`{code}`")).collect();
         let problems = if own.is_empty() { String::new() } else { format!(" Problems: {}.", own.join(", ")) };
         let _ = writeln!(self.text, "\nTakes `{permission}`.{problems}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::deprecation::tests::Old;
+
+    #[test]
+    fn people_read_what_will_go_and_what_comes_in_its_place() {
+        let mut routes = Routes::default();
+        routes.visit::<Old>();
+        assert!(routes.text.contains("Deprecated since 2026-12-01"), "{}", routes.text);
+        assert!(routes.text.contains("`weight` is deprecated since 2026-12-01"), "{}", routes.text);
     }
 }

@@ -4,7 +4,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use super::answer::Answer;
+use super::answer::{Answer, Form};
 use super::route::{Method, Need, Route};
 use crate::operate::failure::Code;
 
@@ -29,6 +29,10 @@ pub(super) fn parameters<R: Route>() -> Vec<Parameter> {
         let means = "A random value, the same with each repeat of the request: it is carried out once within 24 hours.";
         let schema = text().min_length(Some(1)).max_length(Some(KEY_MAX)).pattern(Some("^[!-~]+$"));
         headers.push(header("Idempotency-Key", required, means, schema));
+    }
+    if matches!(<R::Answer as Answer>::FORM, Form::Events | Form::Socket) {
+        let means = "The id of the last event that was received: the stream goes on after it.";
+        headers.push(header("Last-Event-ID", Required::False, means, text().max_length(Some(4096))));
     }
     if may_be_unchanged::<R>() {
         headers.push(header(

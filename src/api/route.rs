@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
+use super::deprecation::Deprecation;
 use super::schema::{Described, Parameters};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
@@ -89,12 +90,20 @@ pub struct Call<R: Route> {
     pub body: R::Body,
     /// The version that the caller read, where the route asks for it.
     pub if_match: Option<i64>,
+    /// The id of the last event that the caller received, where the answer is a stream of events.
+    pub last_event: Option<String>,
 }
 
 impl<R: Route> Call<R> {
     /// Makes a call that names no version.
     pub fn new(path: R::Path, query: R::Query, body: R::Body) -> Self {
-        Self { path, query, body, if_match: None }
+        Self { path, query, body, if_match: None, last_event: None }
+    }
+
+    /// Names the last event that the caller received.
+    #[must_use]
+    pub fn after_event(self, id: Option<String>) -> Self {
+        Self { last_event: id, ..self }
     }
 
     /// Names the version that the caller read.
@@ -141,6 +150,8 @@ pub trait Route: Sized + Send + Sync + 'static {
     const BODY_MAX_BYTES: usize = BODY_MAX_BYTES;
     /// Set when nodes that only work for the fleet serve it too.
     const ON_WORKERS: bool = false;
+    /// The parts of it that will go.
+    const DEPRECATED: &'static [Deprecation] = &[];
     /// The permission that it takes.
     type Permission: Permission;
     /// The names in the path.
@@ -168,7 +179,7 @@ macro_rules! route {
         takes $permission:ty;
         $(path $names:ty;)? $(query $filters:ty;)? $(body $body:ty;)?
         $(problems $($problem:ident)+;)? $(if_match $if_match:literal;)?
-        $(idempotency $key:ident;)? $(secret_answer $secret:literal;)?
+        $(idempotency $key:ident;)? $(secret_answer $secret:literal;)? $(deprecated $deprecated:expr;)?
         example $address:literal $(with $example:literal)? => $shown:literal;
         answers $answer:ty: |$operations:ident, $by:ident, $call:ident| $act:block
     ) => {
@@ -186,6 +197,7 @@ macro_rules! route {
             $(const IF_MATCH: bool = $if_match;)?
             $(const IDEMPOTENCY: $crate::api::route::Need = $crate::api::route::Need::$key;)?
             $(const SECRET_ANSWER: bool = $secret;)?
+            $(const DEPRECATED: &'static [$crate::api::deprecation::Deprecation] = $deprecated;)?
             const EXAMPLE: $crate::api::route::Example = $crate::api::route::Example {
                 address: $address,
                 body: concat!($($example)?),

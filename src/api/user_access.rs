@@ -9,6 +9,7 @@ use super::keys::{KeyBody, KeyView, NewKeyView};
 use super::route::route;
 use super::session::{DONE, Done};
 use super::users::UserNamed;
+use crate::operate::account::OpenSession;
 use crate::operate::permission::{ChangeUsers, ReadUsers};
 
 /// The session or key of an account, in a path.
@@ -37,12 +38,15 @@ pub struct SessionView {
     /// The program that signed in, as it calls itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Set for the session that asks.
+    #[serde(default)]
+    pub asks: bool,
 }
 
-impl From<OperatorSession> for SessionView {
-    fn from(session: OperatorSession) -> Self {
+impl From<OpenSession> for SessionView {
+    fn from(OpenSession { session, asks }: OpenSession) -> Self {
         let OperatorSession { handle, created_at, seen_at, address, agent, .. } = session;
-        Self { id: handle, created_at, seen_at, address, agent }
+        Self { id: handle, created_at, seen_at, address, agent, asks }
     }
 }
 
@@ -50,12 +54,12 @@ impl From<OperatorSession> for SessionView {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Sessions {
-    /// The sessions, newest first.
+    /// The sessions that are not over, newest first.
     pub sessions: Vec<SessionView>,
 }
 
-impl From<Vec<OperatorSession>> for Sessions {
-    fn from(sessions: Vec<OperatorSession>) -> Self {
+impl From<Vec<OpenSession>> for Sessions {
+    fn from(sessions: Vec<OpenSession>) -> Self {
         Self { sessions: sessions.into_iter().map(Into::into).collect() }
     }
 }
@@ -74,7 +78,7 @@ route! {
     takes ReadUsers;
     path UserNamed;
     problems UnknownUser;
-    example "/api/v1/users/ada/sessions" => r#"{"sessions":[{"id":"0123456789abcdef","created_at":1790000000000,"seen_at":1790000060000,"address":"192.0.2.7"}]}"#;
+    example "/api/v1/users/ada/sessions" => r#"{"sessions":[{"id":"0123456789abcdef","created_at":1790000000000,"seen_at":1790000060000,"address":"192.0.2.7","asks":false}]}"#;
     answers Json<Sessions>: |operations, by, call| {
         Ok(Json(operations.sessions_of(&by, &call.path.name).await?.into()))
     }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, Bus, BusMessage};
+use botfleet_actors::ports::rates::{Counted, Rate, Rates};
 use tokio::sync::mpsc;
 
 use super::listeners::Listeners;
@@ -23,6 +24,13 @@ impl Bus for LocalBus {
 
     fn is_up(&self) -> bool {
         true
+    }
+}
+
+#[async_trait]
+impl Rates for LocalBus {
+    async fn count(&self, _: &str, _: Rate) -> Counted {
+        Counted::Unknown
     }
 }
 

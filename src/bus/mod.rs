@@ -8,6 +8,7 @@
 //! | `wire` | messages as they cross Redis: merged, bounded, told from garbage |
 //! | `listeners` | the listeners of this process |
 //! | `inquiry` | a single check whether a Redis answers |
+//! | `rates` | rates that all nodes count together, in Redis |
 //! | `local` | [`local::LocalBus`]: the bus of a fleet on one node |
 //!
 //! Nobody waits for the bus, and no message is a fact: a message only makes its receiver look into the store.
@@ -15,6 +16,7 @@
 pub mod inquiry;
 mod listeners;
 pub mod local;
+mod rates;
 pub mod redis;
 mod session;
 pub mod settings;

@@ -1,6 +1,6 @@
 //! Implements the bus of many nodes: publish and subscribe over Redis. Layer: adapter.
 //!
-//! Callers never wait and never fail. When a session ends, another is tried within a second. Messages published in
+//! Callers of the bus never wait and never fail. When a session ends, another is tried within a second. Messages published in
 //! between are dropped and counted.
 
 use std::collections::BTreeSet;
@@ -10,12 +10,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, Bus, BusMessage};
+use botfleet_actors::ports::rates::{Counted, Rate, Rates};
 use fred::prelude::Config;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::listeners::{Listeners, dropped};
+use super::rates::Counters;
 use super::session::{Link, Pulse, run};
 use super::wire::Channels;
 
@@ -37,6 +39,7 @@ pub struct RedisBus {
     listeners: Arc<Listeners>,
     wanted: watch::Sender<BTreeSet<Incarnation>>,
     heard: watch::Receiver<BTreeSet<Incarnation>>,
+    counters: Counters,
     _sessions: JoinSet<()>,
 }
 
@@ -50,6 +53,7 @@ impl RedisBus {
         let (outgoing, outgoing_rx) = mpsc::channel(OUTGOING_MAX);
         let (wanted, wanted_rx) = watch::channel(BTreeSet::new());
         let (heard_tx, heard) = watch::channel(BTreeSet::new());
+        let (client_tx, client) = watch::channel(None);
         let (pulse, listeners) = (Arc::new(Pulse::new()), Arc::new(Listeners::default()));
         let link = Link {
             config,
@@ -59,10 +63,12 @@ impl RedisBus {
             listeners: Arc::clone(&listeners),
             wanted: wanted_rx,
             heard: heard_tx,
+            client: client_tx,
         };
         let mut sessions = JoinSet::new();
         sessions.spawn(run(link, outgoing_rx));
-        Ok(Self { outgoing, pulse, listeners, wanted, heard, _sessions: sessions })
+        let counters = Counters::new(prefix, client);
+        Ok(Self { outgoing, pulse, listeners, wanted, heard, counters, _sessions: sessions })
     }
 }
 
@@ -88,5 +94,12 @@ impl Bus for RedisBus {
 
     fn is_up(&self) -> bool {
         self.pulse.is_up()
+    }
+}
+
+#[async_trait]
+impl Rates for RedisBus {
+    async fn count(&self, key: &str, rate: Rate) -> Counted {
+        if self.pulse.is_up() { self.counters.count(key, rate).await } else { Counted::Unknown }
     }
 }

@@ -86,6 +86,8 @@ pub(super) struct Link {
     pub(super) wanted: watch::Receiver<BTreeSet<Incarnation>>,
     /// The incarnations whose channels are heard.
     pub(super) heard: watch::Sender<BTreeSet<Incarnation>>,
+    /// The connection for calls other than the session's own, while there is one.
+    pub(super) client: watch::Sender<Option<Client>>,
 }
 
 /// Ends a connection's task when dropped, whatever its state.
@@ -105,6 +107,7 @@ pub(super) async fn run(link: Link, mut outgoing: mpsc::Receiver<(Audience, BusM
         let began = Instant::now();
         let Err(error) = Box::pin(link.session(&mut outgoing)).await;
         link.pulse.lost();
+        link.client.send_replace(None);
         link.heard.send_replace(BTreeSet::new());
         let mut left = 0;
         while outgoing.try_recv().is_ok() {
@@ -150,6 +153,7 @@ impl Link {
         let all = [self.channels.all(), self.channels.probe(self.process)];
         call("subscribe", subscriber.subscribe(all.to_vec())).await?;
         self.follow(&subscriber, &mut wanted).await?;
+        self.client.send_replace(Some(publisher.clone()));
         tracing::info!("the bus is connected");
         let unheard = AtomicU64::new(0);
         tokio::select! {
@@ -252,10 +256,22 @@ impl Link {
     }
 }
 
+/// Makes a call of the session, and counts it.
+fn call<T>(
+    operation: &'static str,
+    call: impl Future<Output = Result<T, Error>>,
+) -> impl Future<Output = Result<T, Error>> {
+    call_within(CALL_WITHIN * 2, operation, call)
+}
+
 /// Makes a call under a deadline, and counts it.
-async fn call<T>(operation: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn call_within<T>(
+    within: Duration,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     let late = |_| Error::new(ErrorKind::Timeout, format!("no answer to {operation}"));
-    let result = tokio::time::timeout(CALL_WITHIN * 2, call).await.map_err(late).flatten();
+    let result = tokio::time::timeout(within, call).await.map_err(late).flatten();
     let status = match &result {
         Ok(_) => "ok",
         Err(error) if *error.kind() == ErrorKind::Timeout => "timeout",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use botfleet_actors::domain::ids::ConfigSeq;
+use botfleet_actors::domain::ids::{ChatId, ConfigSeq, Number};
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
 
@@ -61,11 +61,12 @@ struct Bundle {
     hints: Vec<Hint>,
     seen: HashSet<Hint>,
     configuration: Option<ConfigSeq>,
+    appended: BTreeMap<ChatId, Number>,
     others: Vec<BusMessage>,
 }
 
-/// Merges messages: for each audience the hints, each once, in as few messages as possible, and the latest
-/// configuration.
+/// Merges messages: for each audience the hints, each once, in as few messages as possible, the latest configuration, and
+/// the last number of each chat.
 pub(super) fn merge(messages: impl IntoIterator<Item = (Audience, BusMessage)>) -> Vec<(Audience, BusMessage)> {
     let mut bundles: BTreeMap<Option<Incarnation>, Bundle> = BTreeMap::new();
     for (to, message) in messages {
@@ -83,7 +84,13 @@ pub(super) fn merge(messages: impl IntoIterator<Item = (Audience, BusMessage)>) 
                 }
             }
             BusMessage::ConfigurationChanged(seq) => bundle.configuration = bundle.configuration.max(Some(seq)),
-            BusMessage::Event(_) => bundle.others.push(message),
+            BusMessage::Appended(chats) => {
+                for (chat, number) in chats {
+                    let last = bundle.appended.entry(chat).or_insert(number);
+                    *last = number.max(*last);
+                }
+            }
+            BusMessage::Event(_) | BusMessage::Watching(_) => bundle.others.push(message),
         }
     }
     let mut merged = Vec::new();
@@ -91,6 +98,8 @@ pub(super) fn merge(messages: impl IntoIterator<Item = (Audience, BusMessage)>) 
         let to = key.map_or(Audience::Everybody, Audience::Node);
         merged.extend(bundle.configuration.map(|seq| (to, BusMessage::ConfigurationChanged(seq))));
         merged.extend(bundle.hints.chunks(HINTS_MAX).map(|hints| (to, BusMessage::Hints(hints.to_vec()))));
+        let appended: Vec<(ChatId, Number)> = bundle.appended.into_iter().collect();
+        merged.extend(appended.chunks(HINTS_MAX).map(|chats| (to, BusMessage::Appended(chats.to_vec()))));
         merged.extend(bundle.others.into_iter().map(|other| (to, other)));
     }
     merged
@@ -129,6 +138,14 @@ mod tests {
             merged,
             [(Audience::Everybody, BusMessage::ConfigurationChanged(ConfigSeq(9))), (one, hints(&[1, 2, 3]))]
         );
+    }
+
+    #[test]
+    fn of_a_chat_that_grew_twice_the_last_number_crosses() {
+        let grew = |chat, number| (Audience::Everybody, BusMessage::Appended(vec![(ChatId(chat), Number(number))]));
+        let merged = merge([grew(1, 5), grew(2, 8), grew(1, 6), grew(1, 4)]);
+        let last = BusMessage::Appended(vec![(ChatId(1), Number(6)), (ChatId(2), Number(8))]);
+        assert_eq!(merged, [(Audience::Everybody, last)]);
     }
 
     #[test]

@@ -16,18 +16,29 @@ use crate::client::{CallError, Client};
 #[derive(Clone, Debug, Args)]
 pub struct Api {
     /// Address of the running fleet's API, as `botfleet run` prints it: `HOST:PORT`, or `unix:PATH` for the local socket.
-    /// Without it: the local socket of the settings, botfleet.sock unless they name another, if a fleet listens there; else
-    /// 127.0.0.1:8080.
+    /// Another machine is asked by https, unless `http://` is written. Without it: the local socket of the settings,
+    /// botfleet.sock unless they name another, if a fleet listens there; else 127.0.0.1:8080.
     #[arg(long = "api", value_name = "ADDRESS")]
     pub address: Option<String>,
+    /// Sends the session of `botfleet login`, or `BOTFLEET_API_KEY`, through the local socket too. Without it the socket takes
+    /// the command from whoever runs the fleet, and no session that is over stands in the way.
+    #[arg(long)]
+    pub signed_in: bool,
 }
 
 /// The address of a fleet with default settings.
 const ADDRESS: &str = "127.0.0.1:8080";
 
 impl Api {
-    /// Returns the client for that address.
+    /// Returns the client for that address. The local socket needs no proof, and gets one on wish alone.
     pub(super) fn client(&self) -> Result<Client, CallError> {
+        let client = self.stranger()?;
+        if client.is_local() && !self.signed_in { Ok(client) } else { self.account() }
+    }
+
+    /// Returns the client for that address, for what concerns the caller's own account: with the caller's proof, whatever the
+    /// address.
+    pub(super) fn account(&self) -> Result<Client, CallError> {
         let client = self.stranger()?;
         Ok(match kept::token(client.address()) {
             Some(token) => client.with_token(token),

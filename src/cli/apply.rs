@@ -15,8 +15,9 @@ use super::api::{Api, plain};
 use crate::api::config::{ConfigBack, Get, GoBack};
 use crate::api::roster::{AppliedRoster, ManifestBody, Manner, Replace};
 use crate::api::route::{Call, Nothing};
+use crate::cli::inputs::Inputs;
 use crate::config::manifest::Manifest;
-use crate::config::secret::ProcessSecrets;
+use crate::runtime::vault::SecretSources;
 
 /// Arguments of `botfleet apply`.
 #[derive(Clone, Debug, Args)]
@@ -67,7 +68,8 @@ pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn apply(args: &ApplyArgs) -> anyhow::Result<AppliedRoster> {
-    let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
+    let settings = Inputs::settings_alone(None, None).unwrap_or_default();
+    let manifest = Manifest::load(&args.manifest, &SecretSources::of(&settings).map_err(anyhow::Error::msg)?)?;
     super::output::tell_warnings(&manifest.warnings);
     let client = args.api.client()?;
     // Whoever changes something between this look and the change is not overwritten.

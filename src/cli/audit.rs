@@ -6,23 +6,28 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use botfleet_actors::domain::audit::{AuditEntry, Phase};
 use botfleet_actors::domain::chain::{HeadCheck, Verification};
-use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::audit::AUDIT_ENTRIES_MAX;
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::api::{Api, order, plain};
+use super::operators::asked::{confirm, is};
+use super::output::{second, tell};
 use crate::api::audit::{AuditLine, Export, Known, List, Page, Verify};
 use crate::api::route::{Call, Nothing};
+use crate::operate::failure::Code;
 
 /// The commands under `botfleet audit`.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
-  botfleet audit list --act stop --since 2026-09-21
+  botfleet audit list                              the newest 100
+  botfleet audit list --act stop --since 2026-09-21 --last 20
   botfleet audit list --object bot:7 --json
   botfleet audit verify --head 12-9f86d0...        a head that you kept elsewhere
   botfleet audit export > audit.jsonl")]
 pub enum AuditCommand {
-    /// Lists what operators did, oldest first.
+    /// Lists what operators did lately; the newest entry comes last.
     List(ListArgs),
     /// Checks the whole chain and names the first bad block; exit code 1 when there is one.
     Verify(VerifyArgs),
@@ -36,7 +41,7 @@ pub struct ListArgs {
     /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
-    /// Entries of this principal alone: its id, or its name where it has none.
+    /// Entries of this principal alone, by name: an account, as ada, a key of it, as ada/backup, or local.
     #[arg(long)]
     pub principal: Option<String>,
     /// Entries of this act alone, as `stop`.
@@ -48,6 +53,12 @@ pub struct ListArgs {
     /// Entries from this day on, as 2026-09-21, or from this time on, as 2026-09-21T18:30:00Z.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// The newest of these entries alone, so many.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub last: u32,
+    /// All of these entries.
+    #[arg(long, conflicts_with = "last")]
+    pub all: bool,
     /// Writes one JSON object a line instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -84,8 +95,15 @@ pub async fn execute(command: &AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::List(args) => list(args).await,
         AuditCommand::Verify(args) => verify(args).await,
         AuditCommand::Export(args) => {
+            let client = args.api.client()?;
             let mut out = stdout().lock();
-            args.api.client()?.copy::<Export>(plain(), |piece| out.write_all(piece)).await?;
+            match client.copy::<Export>(plain(), |piece| out.write_all(piece)).await {
+                Err(error) if is(&error, Code::ConfirmFirst) => {
+                    confirm(&client).await?;
+                    client.copy::<Export>(plain(), |piece| out.write_all(piece)).await?;
+                }
+                copied => copied?,
+            }
             out.flush().context("stdout cannot be written")?;
             Ok(ExitCode::SUCCESS)
         }
@@ -96,24 +114,49 @@ async fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let client = args.api.client()?;
     let since = args.since.as_deref().map(millis).transpose()?;
     let (principal, act, object) = (args.principal.clone(), args.act.clone(), args.object.clone());
-    let mut query = Page { principal, act, object, since, after: None, limit: Some(500) };
+    let newest_first = !args.all;
+    let mut query = Page { after: None, newest_first, principal, act, object, since, limit: Some(AUDIT_ENTRIES_MAX) };
+    let (mut newest, mut wanted) = (Vec::new(), args.last as usize);
     loop {
-        let page = client.call(Call::<List>::new(Nothing {}, query.clone(), Nothing {})).await?;
-        let mut out = stdout().lock();
-        for line in &page.entries {
-            let text = if args.json { serde_json::to_string(line)? } else { shown(line) };
-            writeln!(out, "{text}").context("stdout cannot be written")?;
+        if newest_first {
+            query.limit = Some(wanted.min(AUDIT_ENTRIES_MAX));
         }
-        let Some(next) = page.next else { return Ok(ExitCode::SUCCESS) };
-        query.after = Some(next);
+        let page = client.call(Call::<List>::new(Nothing {}, query.clone(), Nothing {})).await?;
+        query.after = page.next;
+        if newest_first {
+            wanted = wanted.saturating_sub(page.entries.len());
+            newest.extend(page.entries);
+        } else {
+            write(&page.entries, args.json)?;
+        }
+        if query.after.is_none() || (newest_first && wanted == 0) {
+            break;
+        }
     }
+    newest.reverse();
+    write(&newest, args.json)?;
+    if query.after.is_some() {
+        tell(&format!("the newest {} entries; --last N or --all shows more\n", newest.len()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(lines: &[AuditLine], json: bool) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    for line in lines {
+        let text = if json { serde_json::to_string(line)? } else { shown(line) };
+        writeln!(out, "{text}").context("stdout cannot be written")?;
+    }
+    Ok(())
 }
 
 fn shown(line: &AuditLine) -> String {
+    let place = &line.place;
     let Some(entry) = &line.entry else {
-        return format!("{:<10} {}  its contents were removed", line.place, line.id);
+        let why = if line.unread { "is of another version of botfleet" } else { "had contents that were removed" };
+        return format!("{place:<10} {}  {why}", line.id);
     };
-    let AuditEntry { at, act, phase, principal, object, origin, .. } = entry;
+    let AuditEntry { at, act, phase, principal, object, before, after, origin, .. } = entry;
     let phase = match phase {
         Phase::Act => String::new(),
         Phase::Intent => " begins".to_owned(),
@@ -121,20 +164,20 @@ fn shown(line: &AuditLine) -> String {
     };
     let named = object.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let from = origin.address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default();
-    let place = &line.place;
+    let state = |name: &str, state: &Option<Value>| match state {
+        Some(state) => format!("\n{:<10} {name} {state}", ""),
+        None => String::new(),
+    };
     format!(
-        "{place:<10} {}  {:<12} {}{phase} {}{named}{from} on {}",
-        date(*at),
+        "{place:<10} {}  {:<12} {}{phase} {}{named}{from} on {}{}{}",
+        second(*at),
         principal.name,
         act.as_str(),
         object.key(),
-        origin.node
+        origin.node,
+        state("before", before),
+        state("after ", after)
     )
-}
-
-fn date(at: Timestamp) -> String {
-    let date = chrono::DateTime::from_timestamp_millis(at.as_millis());
-    date.map_or_else(|| at.as_millis().to_string(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 /// Reads a day, or a time, as milliseconds.
@@ -189,6 +232,7 @@ mod tests {
         Act, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, PrincipalKind,
     };
     use botfleet_actors::domain::chain::BadBlock;
+    use botfleet_actors::domain::time::Timestamp;
 
     use super::*;
 
@@ -202,13 +246,18 @@ mod tests {
             principal: AuditPrincipal { kind: PrincipalKind::Local, id: None, name: "local".to_owned() },
             object: AuditObject::new(ObjectKind::Bot, 3).called("Ada"),
             before: None,
-            after: None,
+            after: Some(serde_json::json!({ "stop": true })),
             origin: Origin { node: "n1".to_owned(), ..Origin::default() },
         };
-        let line =
-            AuditLine { place: "12.1".to_owned(), id: entry.id.to_string(), hash: String::new(), entry: Some(entry) };
-        assert_eq!(shown(&line), "12.1       2026-09-21 14:13:20Z  local        stop bot:3 (Ada) on n1");
-        assert!(shown(&AuditLine { entry: None, ..line }).ends_with("its contents were removed"));
+        let (place, id) = ("12.1".to_owned(), entry.id.to_string());
+        let line = AuditLine { place, id, hash: String::new(), entry: Some(entry), unread: false };
+        assert_eq!(
+            shown(&line),
+            "12.1       2026-09-21 14:13:20Z  local        stop bot:3 (Ada) on n1\n           after  {\"stop\":true}"
+        );
+        let unread = AuditLine { entry: None, unread: true, ..line.clone() };
+        assert!(shown(&unread).ends_with("is of another version of botfleet"));
+        assert!(shown(&AuditLine { entry: None, ..line }).ends_with("had contents that were removed"));
     }
 
     #[test]

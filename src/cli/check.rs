@@ -18,6 +18,7 @@ use crate::config::manifest::entry::ProviderEntry;
 use crate::config::manifest::{LoadedManifest, strategies};
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
+use crate::outbound::special::private_host;
 
 /// The bytes that an entry takes with its indexes: a message of a hundred characters, as `botfleet eval age` measures.
 const ENTRY_BYTES: u64 = 330;
@@ -71,6 +72,7 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
             vec!["cluster".into(), cluster(config)],
             vec!["telegram".into(), config.telegram.api_url.clone()],
             vec!["audit".into(), config.audit_is_signed().to_owned()],
+            vec!["secrets".into(), config.secrets_are_sealed()],
             vec!["log".into(), config.log.level.clone()],
         ],
     ));
@@ -91,7 +93,25 @@ fn as_text(config: &Config, manifest: &LoadedManifest) -> String {
     text.push_str(&table("Characters", &heads, &rows));
     let rows: Vec<_> = manifest.providers.iter().map(provider_row).collect();
     text.push_str(&table("Providers", &["name", "kind", "address", "model", "key"], &rows));
+    let rows: Vec<_> = private_addresses(config, manifest).into_iter().map(|(place, host)| vec![place, host]).collect();
+    if !rows.is_empty() {
+        text.push_str(&table("Addresses of private networks, used as they are written", &["place", "host"], &rows));
+    }
     text
+}
+
+/// Returns the places of settings and manifest whose address leads to a private network, with the host.
+fn private_addresses(config: &Config, manifest: &LoadedManifest) -> Vec<(String, String)> {
+    let settings = [
+        ("telegram.api_url".to_owned(), Some(config.telegram.api_url.as_str())),
+        ("alerts.webhook_url".to_owned(), config.alerts.webhook_url.as_deref()),
+    ];
+    let providers = manifest.providers.iter().map(|provider| {
+        let address = provider.base_url.as_deref().or(provider.kind.default_base_url());
+        (format!("providers {:?}", provider.name), address)
+    });
+    let private = |(place, address): (String, Option<&str>)| Some((place, private_host(address?)?));
+    settings.into_iter().chain(providers).filter_map(private).collect()
 }
 
 fn server(config: &Config) -> String {
@@ -257,6 +277,7 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
         "fleet": config.fleet,
         "bots": config.bots,
         "chats": config.chats,
+        "secrets": { "sealed": config.secrets.keys.is_some() || !config.many_nodes() },
         "audit": { "signed": config.audit.key.is_some() || !config.many_nodes() },
         "log": { "level": config.log.level },
     });
@@ -266,6 +287,10 @@ fn as_json(config: &Config, manifest: &LoadedManifest) -> Value {
         "bots": manifest.plan.bots,
         "chats": manifest.plan.chats,
         "providers": providers.collect::<Vec<_>>(),
+        "private_addresses": private_addresses(config, manifest)
+            .into_iter()
+            .map(|(place, host)| json!({ "place": place, "host": host }))
+            .collect::<Vec<_>>(),
         "warnings": manifest.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -1,14 +1,13 @@
 //! The first admin of a fleet that starts: made from a file, or offered a one-time link. Layer `cli`. Keeps I12.
 
-use std::fs;
-use std::io::{IsTerminal as _, Write as _, stdout};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{IsTerminal as _, stdout};
 use std::path::Path;
 
 use secrecy::SecretString;
 
 use crate::config::settings::Config;
 use crate::operate::operations::Operations;
+use crate::runtime::own_file;
 
 /// Makes the first admin from the file that is set; without one returns a one-time token, while there is no admin.
 pub(super) async fn prepare(operations: &Operations, config: &Config) -> anyhow::Result<Option<SecretString>> {
@@ -40,15 +39,14 @@ pub(super) fn told(link: &str, config: &Config) -> String {
 
 /// Writes the link into a new file of mode 600, in place of that of an earlier start.
 fn written(file: &Path, link: &str) -> std::io::Result<()> {
-    let _ = fs::remove_file(file);
-    let mut new = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    writeln!(new, "{link}")
+    own_file::replace(file, format!("{link}\n").as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::fs;
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;

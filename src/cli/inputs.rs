@@ -9,8 +9,8 @@ use super::transport::transport;
 use crate::config::fault::{Fault, Faults};
 use crate::config::layers::{Profile, Sources};
 use crate::config::manifest::{LoadedManifest, Manifest};
-use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
+use crate::runtime::vault::SecretSources;
 
 /// The usual place of the manifest.
 const MANIFEST: &str = "config/fleet.toml";
@@ -103,7 +103,13 @@ impl Inputs {
     pub fn load(&self) -> Result<(Config, LoadedManifest), Faults> {
         let path = self.manifest.as_deref().unwrap_or(Path::new(MANIFEST));
         let config = self.checked_settings();
-        let manifest = Manifest::load(path, &ProcessSecrets);
+        let sources = config.as_ref().map_or_else(|_| Ok(SecretSources::default()), SecretSources::of);
+        let manifest = match sources {
+            Ok(sources) => Manifest::load(path, &sources),
+            Err(what) => {
+                Err(Faults(vec![Fault::new("configuration", "secrets.vault", what, "see docs/OPERATIONS.md")]))
+            }
+        };
         match (config, manifest) {
             (Ok(config), Ok(manifest)) => {
                 let webhooks_off = config.webhooks.public_url().is_none();

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::api::Api;
-use super::output::tell;
+use super::output::{second, tell};
 use crate::api::orders::{Get, List, OrderOf, Page};
 use crate::api::route::{Call, Nothing};
 use crate::operate::orders::PAGE_MAX;
@@ -97,6 +97,33 @@ async fn list(args: &ListArgs) -> anyhow::Result<Vec<OrderView>> {
 fn line(order: &OrderView) -> String {
     let why = order.failure.as_ref().map(|failure| format!(": {}", failure.detail)).unwrap_or_default();
     let node = order.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
-    let OrderView { id, state, kind, target, by, .. } = order;
-    format!("{id}  {:<8} {kind:<13} {target}, by {by}{node}{why}", state.as_str())
+    let OrderView { id, state, kind, target, arguments, by, .. } = order;
+    let is_empty = arguments.is_null() || arguments.as_object().is_some_and(serde_json::Map::is_empty);
+    let with = if is_empty { String::new() } else { format!(" {arguments}") };
+    let (at, state) = (second(order.created_at), state.as_str());
+    format!("{id}  {at}  {state:<8} {kind:<13} {target}{with}, by {by}{node}{why}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_order_reads_as_what_was_ordered_when_and_how_it_ended() {
+        let order: OrderView = serde_json::from_str(
+            r#"{"id":"0123456789abcdee","target":"chat lounge","number":3,"kind":"redeliver","arguments":{"letter":"update-2"},
+                "by":"ada","state":"failed","failure":{"code":"conflict","detail":"update 2 is not dead"},"node":"n2",
+                "created_at":1790000000000,"expires_at":1790000060000,"ended_at":1790000000020}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            line(&order),
+            "0123456789abcdee  2026-09-21 14:13:20Z  failed   redeliver     chat lounge {\"letter\":\"update-2\"}, by ada on \
+             n2: update 2 is not dead"
+        );
+        let plain = OrderView { arguments: serde_json::json!({}), failure: None, ..order };
+        assert!(line(&plain).ends_with("chat lounge, by ada on n2"));
+    }
 }

@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use botfleet_actors::domain::time::Timestamp;
+
+use crate::client::CallError;
 use crate::config::fault::{Fault, Faults};
 
 /// Exit code of wrong usage or configuration.
@@ -18,6 +21,19 @@ pub(in crate::cli) fn faults_text(faults: &Faults) -> String {
         }
     }
     text
+}
+
+/// Formats an error as an `error:` line; a refusal of the fleet that has a remedy gets it as a `hint:` line.
+pub(in crate::cli) fn error_text(error: &anyhow::Error) -> String {
+    let hint = error.chain().find_map(|cause| cause.downcast_ref::<CallError>()?.remedy());
+    let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    format!("error: {error:#}\n{hint}")
+}
+
+/// Returns an instant to the second, in UTC.
+pub(in crate::cli) fn second(at: Timestamp) -> String {
+    let date = chrono::DateTime::from_timestamp_millis(at.as_millis());
+    date.map_or_else(|| at.as_millis().to_string(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 pub(in crate::cli) fn tell_warnings(warnings: &[Fault]) {

@@ -20,6 +20,7 @@ use crate::runtime::replay::record;
 use crate::runtime::replay::report::{BotCount, Differing, Report};
 use crate::runtime::replay::run::{Asked, replay};
 use crate::runtime::replay::set::Sets;
+use crate::runtime::vault::SecretSources;
 
 /// Number of differing decisions that are shown unless all are asked for.
 const SHOWN: usize = 20;
@@ -77,7 +78,7 @@ pub struct ReplayArgs {
 /// Faults of settings and manifest, or the reason why the record could not be read.
 pub async fn execute(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let config = args.inputs.settings.load()?;
-    let manifest = Manifest::load(&args.manifest, &ProcessSecrets)?;
+    let manifest = Manifest::load(&args.manifest, &SecretSources::of(&config).map_err(anyhow::Error::msg)?)?;
     super::output::tell_warnings(&manifest.warnings);
     let archive = record::open(&config, args.inputs.store.as_deref(), &ProcessSecrets).await?;
     let sets = Sets::of(&archive.recorded_roster().await?, &manifest.plan, &args.chat)?;

@@ -17,12 +17,13 @@ pub(super) fn transport(server: &ServerSettings) -> Result<Transport, Fault> {
         _ => None,
     };
     let networks = |named: &[Network]| named.iter().map(|network| network.0).collect();
-    Ok(Transport::new(certificate, networks(&server.proxies), networks(&server.plaintext)))
+    let transport = Transport::new(certificate, networks(&server.proxies), networks(&server.plaintext));
+    Ok(transport.with_connections(server.limits.connections))
 }
 
 /// Returns the limits of requests a minute.
 pub(super) fn limits(settings: &LimitSettings) -> RequestLimits {
-    let LimitSettings { strangers, user, key } = *settings;
+    let LimitSettings { strangers, user, key, connections: _ } = *settings;
     RequestLimits { strangers, user, key }
 }
 

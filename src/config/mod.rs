@@ -10,6 +10,7 @@
 //! | `cluster`, `connections` | a node among others; addresses of PostgreSQL and Redis, and the secrets in them |
 //! | `server`, `network` | the HTTP edge, and networks as people write them |
 //! | `webhooks`, `size` | the receiver of webhooks, and sizes as people write them |
+//! | `outbound`, `secrets`, `vault` | addresses and references that come by API, and the keys that seal secrets |
 //! | `layers` | default file, profile, file, environment, flags: the later one wins |
 //! | `secret` | references to tokens and keys, and how they are resolved; never the secret itself (I12) |
 //! | `manifest` | bots, personas, chats and providers |
@@ -23,11 +24,14 @@ pub mod fault;
 pub mod layers;
 pub mod manifest;
 pub mod network;
+pub mod outbound;
 mod reader;
 pub mod secret;
+pub mod secrets;
 mod sections;
 pub mod server;
 pub mod settings;
 pub mod size;
 mod table;
+pub mod vault;
 pub mod webhooks;

@@ -15,6 +15,14 @@ pub trait SecretSource {
 
     /// Reads the text of a file, and whether others than its owner may read it.
     fn file(&self, path: &Path) -> std::io::Result<SecretFile>;
+
+    /// Reads a field of a secret in a vault, whose path begins with the mount.
+    ///
+    /// # Errors
+    /// The reason why there is none, without its value.
+    fn vault(&self, _path: &str, _field: &str) -> Result<String, String> {
+        Err("no vault is set: see secrets.vault.address".to_owned())
+    }
 }
 
 /// A file that holds a secret.
@@ -71,6 +79,7 @@ impl SecretSource for GivenSecrets {
 pub(super) enum SecretRef {
     Variable(String),
     File(PathBuf),
+    Vault { path: String, field: String },
 }
 
 /// A secret, with a warning if other users can read its file.
@@ -82,7 +91,7 @@ pub(super) struct Resolved {
 impl SecretRef {
     /// Reads a reference; relative paths start at `folder`. The error tells the fault and the remedy, not the value.
     pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, (&'static str, &'static str)> {
-        const REMEDY: &str = "write \"env:NAME\" or \"file:PATH\"";
+        const REMEDY: &str = "write \"env:NAME\", \"file:PATH\" or \"vault:MOUNT/PATH#FIELD\"";
         if looks_like_token(text) || text.split_once(':').is_some_and(|(_, rest)| looks_like_token(rest)) {
             return Err((
                 "a token stands here in clear",
@@ -102,6 +111,10 @@ impl SecretRef {
             }
             Some(("file", "")) => Err(("names no file", REMEDY)),
             Some(("file", path)) => Ok(Self::File(folder.join(path))),
+            Some(("vault", _)) => {
+                let place = vault_place(text).map(|(path, field)| Self::Vault { path, field });
+                place.ok_or(("names no field of a secret", "write it as vault:MOUNT/PATH#FIELD"))
+            }
             _ if text.is_empty() => Err(("is empty", REMEDY)),
             _ => Err((
                 "is no reference; if a secret stands here in clear, count it as known to others",
@@ -113,6 +126,12 @@ impl SecretRef {
     /// Resolves the reference, and takes off what people put around a secret.
     pub(super) fn resolve(&self, secrets: &dyn SecretSource) -> Result<Resolved, (String, String)> {
         let (text, warning) = match self {
+            Self::Vault { path, field } => {
+                let text = secrets.vault(path, field).map_err(|what| {
+                    (what, "see that the vault answers and holds it: secrets.vault in the settings".to_owned())
+                })?;
+                (text, None)
+            }
             Self::Variable(name) => {
                 let text = secrets.variable(name).ok_or_else(|| {
                     (format!("the environment variable {name} is not set"), format!("export {name} before the start"))
@@ -144,8 +163,20 @@ impl SecretRef {
         match self {
             Self::Variable(name) => format!("the environment variable {name}"),
             Self::File(path) => format!("the file {}", path.display()),
+            Self::Vault { path, field } => format!("the secret {path}#{field} of the vault"),
         }
     }
+}
+
+/// Returns the path and the field that a reference to a vault names; `None` for another reference.
+pub fn vault_place(reference: &str) -> Option<(String, String)> {
+    let (path, field) = reference.strip_prefix("vault:")?.split_once('#')?;
+    let plain = |part: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        !part.is_empty() && !matches!(part, "." | "..") && part.bytes().all(letter)
+    };
+    let fits = path.contains('/') && path.split('/').all(plain) && plain(field);
+    fits.then(|| (path.to_owned(), field.to_owned()))
 }
 
 /// Returns the secret within the text of a file or variable: without a byte order mark, blanks, quotation marks, the
@@ -205,9 +236,9 @@ pub fn token_again(credential: &str, folder: &Path, bot: i64) -> Option<SecretSt
 ///
 /// # Errors
 /// The reason why there is no token of the bot with that Telegram id, without the value found.
-pub fn token_of(credential: &str, folder: &Path, bot: i64) -> Result<SecretString, String> {
+pub fn token_of(credential: &str, folder: &Path, bot: i64, secrets: &dyn SecretSource) -> Result<SecretString, String> {
     let reference = SecretRef::parse(credential, folder).map_err(|(what, _)| what.to_owned())?;
-    let secret = reference.resolve(&ProcessSecrets).map_err(|(what, _)| what)?.secret;
+    let secret = reference.resolve(secrets).map_err(|(what, _)| what)?.secret;
     match token_id(secret.expose_secret()) {
         Some(id) if id == bot => Ok(secret),
         Some(_) => Err(format!("{} holds the token of another bot", reference.place())),
@@ -219,7 +250,7 @@ pub fn token_of(credential: &str, folder: &Path, bot: i64) -> Result<SecretStrin
 ///
 /// # Source
 /// Bot API, "Authorizing your bot".
-pub(super) fn token_id(text: &str) -> Option<i64> {
+pub fn token_id(text: &str) -> Option<i64> {
     let (id, key) = text.split_once(':')?;
     let key_fits = key.len() >= 35 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let id_fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
@@ -271,7 +302,22 @@ mod tests {
         let file = SecretRef::parse("file:secrets/ada", Path::new("/etc"));
         assert_eq!(file, Ok(SecretRef::File("/etc/secrets/ada".into())));
         assert_eq!(SecretRef::parse("file:/run/ada", Path::new("/etc")), Ok(SecretRef::File("/run/ada".into())));
-        for text in ["", "ADA_TOKEN", "env:", "env:A-B", "env:1A", "file:", "vault:x"] {
+        let vault = SecretRef::parse("vault:kv/bots/ada#token", Path::new("/etc"));
+        assert_eq!(vault, Ok(SecretRef::Vault { path: "kv/bots/ada".into(), field: "token".into() }));
+        for text in [
+            "",
+            "ADA_TOKEN",
+            "env:",
+            "env:A-B",
+            "env:1A",
+            "file:",
+            "vault:x",
+            "vault:x#y",
+            "vault:kv/a",
+            "vault:kv/../a#b",
+            "vault:/a#b",
+            "vault:kv/a#",
+        ] {
             assert!(SecretRef::parse(text, Path::new("")).is_err(), "{text}");
         }
     }

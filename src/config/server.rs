@@ -19,6 +19,9 @@ const DRAIN_FOR: Duration = Duration::from_secs(2);
 /// Requests a minute of an address whose requests prove no account, unless it is set.
 const STRANGERS_A_MINUTE: u32 = 100;
 
+/// Connections of an address at a time, unless it is set: a browser holds six, a program with HTTP/2 one.
+const CONNECTIONS: u32 = 64;
+
 /// Requests a minute of an account, unless it is set.
 const USER_A_MINUTE: u32 = 600;
 
@@ -37,8 +40,8 @@ keyed! {
         /// user and root are served. At most 107 bytes.
         pub local_socket: Option<PathBuf> = key(None)
             .unset("beside the database file, as `botfleet.sock`; with PostgreSQL none").example("\"/run/botfleet/botfleet.sock\"");
-        /// File of the key that seals the seeds of one-time codes: 32 bytes, mode 600. It is made when the first second factor is
-        /// enrolled; the nodes of a cluster need the same one.
+        /// File of the key by which earlier versions sealed the seeds of one-time codes: 32 bytes, mode 600. Such seeds go on
+        /// opening; `botfleet secrets rotate` moves them to the keys of `secrets.keys`, and then the file has no use.
         pub key_file: Option<PathBuf> = key(None)
             .unset("beside the database file, as `botfleet.key`; with PostgreSQL none").example("\"/etc/botfleet/botfleet.key\"");
         /// File with the name and the password's argon2id hash of the first admin, where nobody reads a terminal: a TOML table
@@ -59,7 +62,7 @@ keyed! {
         /// `/metrics` alone. The API's port has these four for this machine alone.
         pub observe: Option<SocketAddr> = key(None::<AsText<SocketAddr>>).unset("none").example("\"0.0.0.0:9100\"")
             .map(|observe| observe.map(|AsText(address)| address));
-        /// Requests a minute.
+        /// Requests a minute, and connections at a time.
         pub limits: LimitSettings = group::<LimitSettings>();
         /// Time for which a process that was asked to end goes on serving, unready, so that balancers turn away.
         pub drain_for: Option<Duration> = key(None).within(Duration::ZERO..=Duration::from_mins(1))
@@ -79,8 +82,8 @@ keyed! {
 }
 
 keyed! {
-    /// Requests that a node serves a minute; more are answered with 429. The local socket has no limit, and a stop counts towards the
-    /// first one alone.
+    /// Requests that are served a minute, by all nodes together where they share a Redis, else by each; more are answered with 429. The
+    /// local socket has no limit, and a stop counts towards the first one alone.
     #[derive(Clone, Debug, PartialEq)]
     pub struct LimitSettings {
         /// For an address, or an IPv6 network of 64 bits, whose requests prove no account.
@@ -89,6 +92,9 @@ keyed! {
         pub user: NonZeroU32 = key(number(USER_A_MINUTE));
         /// For an API key.
         pub key: NonZeroU32 = key(number(KEY_A_MINUTE));
+        /// Connections to the API's port that an address, or an IPv6 network of 64 bits, holds at a time on each node; further ones are
+        /// closed. `proxies` have no such limit.
+        pub connections: NonZeroU32 = key(number(CONNECTIONS));
     }
 }
 

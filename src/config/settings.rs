@@ -14,6 +14,8 @@ use super::alerts::AlertSettings;
 use super::audit::AuditSettings;
 use super::cluster::ClusterSettings;
 use super::fault::Fault;
+use super::outbound::OutboundSettings;
+use super::secrets::SecretSettings;
 use super::sections::{BotKeys, ChatKeys, FleetKeys, StoreKeys};
 use super::server::ServerSettings;
 use super::webhooks::WebhookSettings;
@@ -48,6 +50,10 @@ keyed! {
         pub alerts: AlertSettings = group::<AlertSettings>();
         /// The audit of what operators do.
         pub audit: AuditSettings = group::<AuditSettings>();
+        /// Secrets that are given by API.
+        pub secrets: SecretSettings = group::<SecretSettings>();
+        /// Addresses that come by API.
+        pub outbound: OutboundSettings = group::<OutboundSettings>();
         /// Form and level of the logs.
         pub log: LogSettings = group::<LogSettings>();
     }
@@ -60,7 +66,7 @@ impl Config {
         self.server.local_socket.clone().or_else(beside)
     }
 
-    /// Returns the file of the key that seals seeds of one-time codes.
+    /// Returns the file of the key that sealed seeds of one-time codes in earlier versions.
     pub fn key_file(&self) -> Option<PathBuf> {
         let beside = || (!self.many_nodes()).then(|| self.store.path.with_extension("key"));
         self.server.key_file.clone().or_else(beside)
@@ -85,6 +91,8 @@ impl Config {
         faults.extend(self.webhooks.check_values(source));
         faults.extend(self.alerts.check_values(source));
         faults.extend(self.audit.check_values(source));
+        faults.extend(self.secrets.check_values(source));
+        faults.extend(self.outbound.check_values(source));
         faults.extend(self.cluster.check_values(source));
         faults.extend(self.check_addresses(source));
         faults

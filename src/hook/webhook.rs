@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{StatusCode, Url};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::outbound::special::is_public;
 
 /// The longest time of one try.
 const TRY_WITHIN: Duration = Duration::from_secs(10);
@@ -131,76 +133,10 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Returns whether an address is public.
-///
-/// # Source
-/// IANA, special-purpose address registries.
-fn is_public(address: IpAddr) -> bool {
-    let v4 = |address: Ipv4Addr| {
-        let [first, second, ..] = address.octets();
-        !(address.is_private()
-            || address.is_loopback()
-            || address.is_link_local()
-            || address.is_broadcast()
-            || address.is_documentation()
-            || address.is_multicast()
-            || first == 0
-            || first >= 240
-            || (first == 100 && (64..128).contains(&second)))
-    };
-    match address {
-        IpAddr::V4(address) => v4(address),
-        IpAddr::V6(address) => {
-            if let Some(mapped) = address.to_ipv4_mapped() {
-                v4(mapped)
-            } else {
-                let [first, second, ..] = address.segments();
-                // Global unicast is 2000::/3. Parts of it carry an IPv4 address (Teredo, 6to4) or belong to nobody.
-                let is_global = (first & 0xe000) == 0x2000;
-                let is_special = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-                    || first == 0x2002
-                    || (first == 0x3fff && second < 0x1000);
-                is_global && !is_special
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn addresses_of_private_networks_are_none_of_the_internet() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "::1",
-            "::",
-            "fd00::1",
-            "fe80::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-            "::127.0.0.1",
-            "2002:7f00:1::1",
-            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-            "2001:db8::1",
-            "3fff::1",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
-        }
-        for public in ["1.1.1.1", "149.154.167.220", "2606:4700::1111", "2001:67c:4e8:f004::9"] {
-            assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-    }
 
     #[test]
     fn a_signature_is_that_of_the_rfc() {

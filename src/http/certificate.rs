@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::clock::Clock;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use secrecy::zeroize::Zeroizing;
+
+use super::expiry::{self, Notice};
 
 /// Largest file that is read.
 const FILE_MAX_BYTES: u64 = 256 * 1024;
@@ -103,10 +107,17 @@ impl Certificate {
         Arc::clone(&self.config)
     }
 
-    /// Follows the files, for ever. Files that make no certificate change nothing.
-    pub(super) async fn follow(self) {
+    /// Returns the instant at which the certificate in force ends.
+    fn ends_at(&self) -> Option<Timestamp> {
+        expiry::of_chain(&self.current.0.read().unwrap_or_else(PoisonError::into_inner).cert)
+    }
+
+    /// Follows the files, for ever, and tells before the certificate ends. Files that make no certificate change nothing.
+    pub(super) async fn follow(self, clock: Arc<dyn Clock>) {
+        let mut notice = Notice::default();
         let mut follower = Follower { last: self.loaded, certificate: self };
         loop {
+            notice.look(follower.certificate.ends_at(), clock.now());
             tokio::time::sleep(LOOK_EVERY).await;
             let Ok(looked) = tokio::task::spawn_blocking(move || follower.look()).await else { return };
             follower = looked;

@@ -2,18 +2,16 @@
 //!
 //! The headers of a proxy count when the peer of the connection is a named proxy, from nobody else. Of the addresses in
 //! them the rightmost that is no named proxy is the client's: what stands left of it was written by the client itself.
-//! A named proxy sets one kind of header and may pass the other one on as the client wrote it; so when both are there and
-//! name different clients, neither is believed, and the proxy counts as the client.
+//! A named proxy sets one kind of header and may pass the other one on as the client wrote it. So when both are there and name
+//! different clients, when one cannot be read, or when the client's place in it holds no address, nobody knows who asks, and the
+//! request is refused: the proxy must not count as the client, since keys may be bound to the proxy's own network.
 
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-use super::forwarded::{self, Hop};
-
-/// The bits of an IPv6 address that one customer has at least: limits count a network of that size as one client.
-const IPV6_CUSTOMER_BITS: u8 = 64;
+use super::forwarded::{self, Hop, Unreadable};
 
 /// The sender of a request. Stands in the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +42,6 @@ impl Client {
         }
     }
 
-    /// Returns the network that limits count as one client: the address itself, of IPv6 its /64.
-    pub fn network(&self) -> Option<IpNet> {
-        self.address().map(|address| match address {
-            IpAddr::V4(_) => IpNet::from(address),
-            IpAddr::V6(_) => IpNet::new(address, IPV6_CUSTOMER_BITS).map_or(IpNet::from(address), |net| net.trunc()),
-        })
-    }
-
     /// Returns whether the client's connection is encrypted.
     pub fn is_secure(&self) -> bool {
         matches!(self, Self::Remote(Remote { secure: true, .. }))
@@ -72,40 +62,52 @@ pub(super) enum Peer {
     Port { address: IpAddr, tls: bool },
 }
 
+/// Marks a request whose sender the headers of a named proxy do not tell. Stands in the extensions in the place of [`Client`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unclear;
+
 /// Returns the sender of a request with these headers, which came by a connection with `peer`.
-pub(super) fn client(peer: Peer, headers: &HeaderMap, proxies: &[IpNet]) -> Client {
-    let Peer::Port { address, tls } = peer else { return Client::Local };
+///
+/// # Errors
+/// When a named proxy passed the request on, and its headers do not tell for whom.
+pub(super) fn client(peer: Peer, headers: &HeaderMap, proxies: &[IpNet]) -> Result<Client, Unclear> {
+    let Peer::Port { address, tls } = peer else { return Ok(Client::Local) };
     let address = address.to_canonical();
     let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
     if !is_proxy(address) {
         // A proxy on this machine that nobody named must not pass strangers on as people of this machine.
         let loopback = address.is_loopback() && !forwarded::is_forwarded(headers);
-        return Client::Remote(Remote { address, secure: tls, loopback });
+        return Ok(Client::Remote(Remote { address, secure: tls, loopback }));
     }
-    let believed = match (forwarded::standard(headers), forwarded::customary(headers)) {
-        (Some(hops), None) | (None, Some(hops)) => farthest(address, &hops, is_proxy),
-        (Some(one), Some(other)) => {
-            let (one, other) = (farthest(address, &one, is_proxy), farthest(address, &other, is_proxy));
-            if one.address == other.address {
-                either(one, other)
-            } else {
-                Hop { secure: Some(false), ..Hop::default() }
-            }
-        }
-        (None, None) => Hop::default(),
+    let told = |header: Result<Option<Vec<Hop>>, Unreadable>| match header {
+        Ok(hops) => hops.map(|hops| farthest(&hops, is_proxy)).transpose(),
+        Err(Unreadable) => Err(Unclear),
     };
-    let secure = believed.secure.unwrap_or(tls);
-    Client::Remote(Remote { address: believed.address.unwrap_or(address), secure, loopback: false })
+    let told = match (told(forwarded::standard(headers))?, told(forwarded::customary(headers))?) {
+        (Some(one), Some(other)) if one.address == other.address => Some(either(one, other)),
+        (Some(_), Some(_)) => return Err(Unclear),
+        (one, other) => one.or(other),
+    };
+    // A request without these headers is the proxy's own.
+    let told = told.unwrap_or(Told { address, secure: None });
+    Ok(Client::Remote(Remote { address: told.address, secure: told.secure.unwrap_or(tls), loopback: false }))
+}
+
+/// The client that one kind of header tells of.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    address: IpAddr,
+    secure: Option<bool>,
 }
 
 /// Returns the farthest hop that named proxies vouch for.
-fn farthest(peer: IpAddr, hops: &[Hop], is_proxy: impl Fn(IpAddr) -> bool) -> Hop {
-    let mut reached = Hop { address: Some(peer), secure: None };
+fn farthest(hops: &[Hop], is_proxy: impl Fn(IpAddr) -> bool) -> Result<Told, Unclear> {
+    let mut reached = Err(Unclear);
     for hop in hops.iter().rev() {
-        // A hidden address is that of nobody; the proxy that hides it stands for it.
-        let address = hop.address.or(reached.address);
-        reached = Hop { address, secure: hop.secure };
-        if hop.address.is_none_or(|address| !is_proxy(address)) {
+        // A proxy that hides or garbles the address of its client leaves nobody to be counted.
+        let address = hop.address.ok_or(Unclear)?;
+        reached = Ok(Told { address, secure: hop.secure });
+        if !is_proxy(address) {
             break;
         }
     }
@@ -113,12 +115,12 @@ fn farthest(peer: IpAddr, hops: &[Hop], is_proxy: impl Fn(IpAddr) -> bool) -> Ho
 }
 
 /// Joins what two headers say of the same client: encrypted only when none of them denies it.
-fn either(one: Hop, other: Hop) -> Hop {
+fn either(one: Told, other: Told) -> Told {
     let secure = match (one.secure, other.secure) {
         (Some(one), Some(other)) => Some(one && other),
         (one, other) => one.or(other),
     };
-    Hop { secure, ..one }
+    Told { secure, ..one }
 }
 
 #[cfg(test)]
@@ -132,12 +134,15 @@ mod tests {
     const PROXY: &str = "10.0.0.5";
     const STRANGER: &str = "203.0.113.9";
 
-    fn seen(peer: &str, tls: bool, lines: &[(&'static str, &str)]) -> Remote {
+    fn sender(peer: &str, tls: bool, lines: &[(&'static str, &str)]) -> Result<Client, Unclear> {
         let headers =
             lines.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
         let proxies = ["10.0.0.5/32", "10.1.0.0/16", "::1/128"].map(|network| network.parse().unwrap());
-        let peer = Peer::Port { address: peer.parse().unwrap(), tls };
-        let Client::Remote(remote) = client(peer, &headers, &proxies) else { panic!("a port has remote clients") };
+        client(Peer::Port { address: peer.parse().unwrap(), tls }, &headers, &proxies)
+    }
+
+    fn seen(peer: &str, tls: bool, lines: &[(&'static str, &str)]) -> Remote {
+        let Ok(Client::Remote(remote)) = sender(peer, tls, lines) else { panic!("{lines:?} tell of no client") };
         remote
     }
 
@@ -164,18 +169,25 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_that_is_hidden_or_no_address_ends_what_is_believed() {
-        assert_eq!(address(PROXY, &[("x-forwarded-for", "198.51.100.1, nonsense, 10.1.2.3")]), "10.1.2.3");
-        assert_eq!(address(PROXY, &[("forwarded", "for=198.51.100.1, for=unknown")]), PROXY);
+    fn a_client_whom_the_proxy_hides_or_garbles_is_nobody_and_what_clients_wrote_does_not_matter() {
+        for unclear in [
+            ("x-forwarded-for", "198.51.100.1, nonsense, 10.1.2.3"),
+            ("x-forwarded-for", "nonsense"),
+            ("x-forwarded-for", ""),
+            ("forwarded", "for=198.51.100.1, for=unknown"),
+            ("forwarded", "proto=https"),
+            ("forwarded", "for=\"x"),
+        ] {
+            assert_eq!(sender(PROXY, true, &[unclear]), Err(Unclear), "{unclear:?}");
+        }
+        assert_eq!(address(PROXY, &[("x-forwarded-for", "nonsense, 203.0.113.9")]), STRANGER);
+        assert_eq!(address(PROXY, &[("forwarded", "for=unknown, for=203.0.113.9")]), STRANGER);
     }
 
     #[test]
-    fn two_kinds_of_headers_that_name_different_clients_are_not_believed() {
+    fn two_kinds_of_headers_that_name_different_clients_tell_of_nobody() {
         let forged = [("x-forwarded-for", STRANGER), ("forwarded", "for=198.51.100.1;proto=https")];
-        assert_eq!(
-            seen(PROXY, true, &forged),
-            Remote { address: PROXY.parse().unwrap(), secure: false, loopback: false }
-        );
+        assert_eq!(sender(PROXY, true, &forged), Err(Unclear));
         let same = |proto| {
             [("x-forwarded-for", STRANGER), ("x-forwarded-proto", proto), ("forwarded", "for=203.0.113.9;proto=https")]
         };
@@ -183,7 +195,8 @@ mod tests {
         assert!(seen(PROXY, false, &same("https")).secure && !seen(PROXY, false, &same("http")).secure);
         // The proxy appends to the header that the client broke, and passes the other one on.
         let broken = [("forwarded", "for=\"x, for=203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
-        assert_eq!(address(PROXY, &broken), PROXY);
+        assert_eq!(sender(PROXY, false, &broken), Err(Unclear));
+        assert!(sender(STRANGER, false, &broken).is_ok(), "headers of strangers are not read");
     }
 
     #[test]
@@ -201,17 +214,6 @@ mod tests {
         assert!(!seen("::1", false, &[]).loopback, "a named proxy passes strangers on");
         assert!(!seen("::1", false, &[("x-forwarded-for", "127.0.0.1")]).loopback, "the proxy's machine is not ours");
         assert!(!seen("127.0.0.1", false, &[("x-forwarded-for", STRANGER)]).loopback, "by a proxy that nobody named");
-        assert!(client(Peer::Local, &HeaderMap::new(), &[]).is_on_this_machine());
-    }
-
-    #[test]
-    fn an_ipv6_customer_is_one_client() {
-        let network = |address: &str| {
-            let address = address.parse().unwrap();
-            Client::Remote(Remote { address, secure: false, loopback: false }).network().unwrap().to_string()
-        };
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-        assert_eq!(network("203.0.113.9"), "203.0.113.9/32");
-        assert_eq!(Client::Local.network(), None);
+        assert!(client(Peer::Local, &HeaderMap::new(), &[]).unwrap().is_on_this_machine());
     }
 }

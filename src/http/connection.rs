@@ -26,6 +26,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::client_address::{self, Peer};
 use super::http2;
+use super::place::Place;
+use super::stalled::Impatient;
 
 /// The longest time for the head of a request to arrive; a connection that is idle for that long ends too.
 pub(super) const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -52,21 +54,22 @@ pub(super) struct Site {
 }
 
 /// Serves a connection until its end; once `leaving` holds true, only the requests under way.
-pub(super) async fn serve(stream: Stream, site: Arc<Site>, mut leaving: watch::Receiver<bool>) {
+pub(super) async fn serve(stream: Stream, site: Arc<Site>, mut leaving: watch::Receiver<bool>, place: Place) {
+    let answering = |peer| Answering { place: Some(place.clone()), ..Answering::new(peer, &site) };
     match (stream, &site.tls) {
-        (Stream::Local(stream), _) => http1(stream, Answering::new(Peer::Local, &site), leaving).await,
+        (Stream::Local(stream), _) => http1(Impatient::new(stream), answering(Peer::Local), leaving).await,
         (Stream::Port(stream, address), None) => {
-            http1(stream, Answering::new(Peer::Port { address, tls: false }, &site), leaving).await;
+            http1(Impatient::new(stream), answering(Peer::Port { address, tls: false }), leaving).await;
         }
         (Stream::Port(stream, address), Some(tls)) => {
-            let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+            let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(Impatient::new(stream));
             let made = tokio::select! {
                 made = tokio::time::timeout(HANDSHAKE_WITHIN, handshake) => made.map_err(io::Error::other).flatten(),
                 () = told(&mut leaving) => return,
             };
             match made {
                 Ok(stream) => {
-                    encrypted(stream, Answering::new(Peer::Port { address, tls: true }, &site), leaving).await;
+                    encrypted(stream, answering(Peer::Port { address, tls: true }), leaving).await;
                 }
                 Err(error) => {
                     metrics::http_connections_refused_total { reason: "handshake" }.increment(1);
@@ -77,7 +80,7 @@ pub(super) async fn serve(stream: Stream, site: Arc<Site>, mut leaving: watch::R
     }
 }
 
-async fn encrypted(stream: TlsStream<TcpStream>, answering: Answering, leaving: watch::Receiver<bool>) {
+async fn encrypted(stream: TlsStream<Impatient<TcpStream>>, answering: Answering, leaving: watch::Receiver<bool>) {
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         http2::serve(stream, answering, leaving).await;
     } else {
@@ -87,11 +90,11 @@ async fn encrypted(stream: TlsStream<TcpStream>, answering: Answering, leaving: 
 
 async fn http1<S>(stream: S, answering: Answering, mut leaving: watch::Receiver<bool>)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_header_size(HEAD_MAX_BYTES as usize);
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), answering));
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), answering).with_upgrades());
     // A client that went away, or was too slow, is nobody's fault here.
     tokio::select! {
         _ = &mut connection => return,
@@ -111,11 +114,12 @@ pub(super) struct Answering {
     router: TowerToHyperService<Router>,
     peer: Peer,
     site: Arc<Site>,
+    place: Option<Place>,
 }
 
 impl Answering {
     pub(super) fn new(peer: Peer, site: &Arc<Site>) -> Self {
-        Self { router: TowerToHyperService::new(site.router.clone()), peer, site: Arc::clone(site) }
+        Self { router: TowerToHyperService::new(site.router.clone()), peer, site: Arc::clone(site), place: None }
     }
 }
 
@@ -125,8 +129,13 @@ impl Service<Request<Incoming>> for Answering {
     type Future = TowerToHyperServiceFuture<Router, Request<Incoming>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let client = client_address::client(self.peer, request.headers(), &self.site.proxies);
-        request.extensions_mut().insert(client);
+        match client_address::client(self.peer, request.headers(), &self.site.proxies) {
+            Ok(client) => drop(request.extensions_mut().insert(client)),
+            Err(unclear) => drop(request.extensions_mut().insert(unclear)),
+        }
+        if let Some(place) = &self.place {
+            request.extensions_mut().insert(place.clone());
+        }
         // RFC 9112, 3.2.2 and RFC 9113, 8.3.1: what the target names goes before the header, which HTTP/2 mostly lacks.
         let named = request.uri().authority().and_then(|named| HeaderValue::from_str(named.as_str()).ok());
         if let Some(host) = named {

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::idempotency::Acts;
 use super::limits::{Limits, RequestLimits};
+use super::refusals::Refusals;
 use crate::operate::operations::Operations;
 
 /// State that the handlers share, at the port and at the local socket.
@@ -15,11 +16,13 @@ pub struct Edge {
     pub(super) metrics: PrometheusHandle,
     pub(super) limits: Arc<Limits>,
     pub(super) acts: Arc<Acts>,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Edge {
     /// Creates the state.
     pub fn new(operations: Operations, metrics: PrometheusHandle, limits: RequestLimits) -> Self {
-        Self { operations, metrics, limits: Arc::new(Limits::new(limits)), acts: Arc::default() }
+        let limits = Arc::new(Limits::new(limits, operations.rates()));
+        Self { operations, metrics, limits, acts: Arc::default(), refusals: Arc::default() }
     }
 }

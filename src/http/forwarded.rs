@@ -16,9 +16,10 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// Most hops that are read; further ones make the header unreadable.
 const HOPS_MAX: usize = 32;
 
-/// The one hop of a header that cannot be read. The header counts as there: else a client could break the header that
-/// the proxy sets, and be believed in the other one.
-const UNREADABLE: Hop = Hop { address: None, secure: Some(false) };
+/// A header that cannot be read. It counts as there: else a client could break the header that the proxy sets, and be believed in
+/// the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
 
 /// One hop of a request, as the proxy after it saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,24 +38,26 @@ pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
 }
 
 /// Reads `Forwarded`, the farthest hop first; `None` without the header.
-pub(super) fn standard(headers: &HeaderMap) -> Option<Vec<Hop>> {
+pub(super) fn standard(headers: &HeaderMap) -> Result<Option<Vec<Hop>>, Unreadable> {
     let read = |text: String| split(&text, b',')?.into_iter().map(hop).collect();
-    headers.contains_key(header::FORWARDED).then(|| bounded(joined(headers, &header::FORWARDED).and_then(read)))
+    let there = headers.contains_key(header::FORWARDED);
+    there.then(|| bounded(joined(headers, &header::FORWARDED).and_then(read))).transpose()
 }
 
 /// Reads `X-Forwarded-For` and `X-Forwarded-Proto`, the farthest hop first.
 ///
 /// The second header has no order that all proxies keep. A hop is secure when each protocol in the header is `https`.
-pub(super) fn customary(headers: &HeaderMap) -> Option<Vec<Hop>> {
+pub(super) fn customary(headers: &HeaderMap) -> Result<Option<Vec<Hop>>, Unreadable> {
     let encrypted = |text: String| text.split(',').all(|one| one.trim().eq_ignore_ascii_case("https"));
     let said = || joined(headers, &X_FORWARDED_PROTO).is_some_and(encrypted);
     let secure = headers.contains_key(X_FORWARDED_PROTO).then(said);
     let read = |text: String| Some(text.split(',').map(|one| Hop { address: node(one.trim()), secure }).collect());
-    headers.contains_key(X_FORWARDED_FOR).then(|| bounded(joined(headers, &X_FORWARDED_FOR).and_then(read)))
+    let there = headers.contains_key(X_FORWARDED_FOR);
+    there.then(|| bounded(joined(headers, &X_FORWARDED_FOR).and_then(read))).transpose()
 }
 
-fn bounded(hops: Option<Vec<Hop>>) -> Vec<Hop> {
-    hops.filter(|hops| hops.len() <= HOPS_MAX).unwrap_or_else(|| vec![UNREADABLE])
+fn bounded(hops: Option<Vec<Hop>>) -> Result<Vec<Hop>, Unreadable> {
+    hops.filter(|hops| hops.len() <= HOPS_MAX).ok_or(Unreadable)
 }
 
 /// Joins all lines of a header, which are one list; `None` when they are no text.
@@ -134,17 +137,17 @@ mod tests {
             hop("192.0.2.61", Some(false)),
             hop("_hidden", None),
         ];
-        assert_eq!(standard(&headers(&lines)).unwrap(), expected);
+        assert_eq!(standard(&headers(&lines)).unwrap().unwrap(), expected);
     }
 
     #[test]
     fn a_broken_header_is_there_and_names_nobody() {
         for broken in ["for=\"192.0.2.1", "192.0.2.1", "for=192.0.2.1;x", &"for=192.0.2.1,".repeat(40)] {
-            assert_eq!(standard(&headers(&[("forwarded", broken)])), Some(vec![UNREADABLE]), "{broken}");
+            assert_eq!(standard(&headers(&[("forwarded", broken)])), Err(Unreadable), "{broken}");
         }
         let long = "192.0.2.1,".repeat(40);
-        assert_eq!(customary(&headers(&[("x-forwarded-for", &long)])), Some(vec![UNREADABLE]));
-        assert_eq!((standard(&HeaderMap::new()), customary(&HeaderMap::new())), (None, None));
+        assert_eq!(customary(&headers(&[("x-forwarded-for", &long)])), Err(Unreadable));
+        assert_eq!((standard(&HeaderMap::new()), customary(&HeaderMap::new())), (Ok(None), Ok(None)));
     }
 
     #[test]
@@ -152,11 +155,11 @@ mod tests {
         let of = |proto: &str| {
             let lines =
                 [("x-forwarded-for", "2001:db8::1 , 192.0.2.1:99,::ffff:192.0.2.2"), ("x-forwarded-proto", proto)];
-            customary(&headers(&lines)).unwrap()
+            customary(&headers(&lines)).unwrap().unwrap()
         };
         let secure = Some(true);
         assert_eq!(of("https"), [hop("2001:db8::1", secure), hop("192.0.2.1", secure), hop("192.0.2.2", secure)]);
         assert_eq!(of("https, http")[0].secure, Some(false));
-        assert_eq!(customary(&headers(&[("x-forwarded-proto", "https")])), None);
+        assert_eq!(customary(&headers(&[("x-forwarded-proto", "https")])), Ok(None));
     }
 }

@@ -1,4 +1,5 @@
-//! Refuses requests that a foreign web page could make a browser send to this port. Layer `http`.
+//! Refuses requests that a foreign web page could make a browser send to this port, and those whose sender nobody knows. Layer
+//! `http`.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::client_address::Unclear;
 use crate::operate::failure::{Code, Failure};
 
 /// Lets a request through when it is addressed to this machine by a loopback name or by a name that the operator gave
@@ -28,6 +30,16 @@ pub(super) async fn named_hosts_only(
         if authority != host {
             return Err(Failure::new(Code::ForeignOrigin, "requests of other origins are refused"));
         }
+    }
+    Ok(next.run(request).await)
+}
+
+/// Lets a request through when its sender is known.
+pub(super) async fn known_senders_only(request: Request, next: Next) -> Result<Response, Failure> {
+    if request.extensions().get::<Unclear>().is_some() {
+        let detail =
+            "the headers `Forwarded` and `X-Forwarded-For` of the proxy in front do not tell one address of a client";
+        return Err(Failure::new(Code::BadRequest, detail));
     }
     Ok(next.run(request).await)
 }

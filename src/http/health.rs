@@ -68,12 +68,12 @@ impl BoundPort {
 
     /// Serves health and metrics to everybody, until the server is closed.
     pub fn observe(self, edge: &Edge) -> Server {
-        let observed = Observed::from_ref(edge);
+        let (observed, clock) = (Observed::from_ref(edge), edge.operations.clock());
         let router = routes()
             .layer(middleware::from_fn(headers::add))
             .layer(middleware::from_fn(measured::measure))
             .with_state(observed);
-        Server::start(Listener::Port(self.0, Transport::open()), router, CONNECTIONS_MAX)
+        Server::start(Listener::Port(self.0, Transport::open()), router, CONNECTIONS_MAX, clock)
     }
 }
 

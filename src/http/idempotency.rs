@@ -18,6 +18,7 @@ use super::problem;
 use crate::api::answer::{Content, Form, Written};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::operations::Operations;
+use crate::operate::requests::is_final;
 
 /// The header of the key.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -93,8 +94,8 @@ async fn claimed(operations: &Operations, request: &KeyedRequest, secret: bool, 
     }
     let result = act.await;
     let answer = match &result {
-        Ok(written) => Ok(kept(written, secret)),
-        Err(failure) => Err(kept_refusal(failure)),
+        Ok(written) => Some(kept(written, secret)),
+        Err(failure) => is_final(failure.code).then(|| kept_refusal(failure)),
     };
     operations.settle_request(request, answer).await;
     result.map(Outcome::New)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | with a cookie, by a method that changes something | a page of this address sent it, by `Sec-Fetch-Site`, or by `Origin` |
 //! | with nothing, by such a method, from a browser | the same: nobody is signed in by a page of others |
+//! | with a cookie, for a WebSocket | its `Origin` is this address |
 //! | with an API key, or a session's token | no cookie is sent along |
 //!
 //! # Source
@@ -28,11 +29,17 @@ fn name(installation: &str, secure: bool) -> String {
     format!("{prefix}botfleet-{installation}")
 }
 
-/// Returns the proof of a request.
+/// Returns the proof of a request; `socket` says that it opens a WebSocket, to which browsers let any page connect.
 ///
 /// # Errors
 /// `ForeignOrigin` for a page of another address; `BadRequest` for two proofs, or one that cannot be read.
-pub(super) fn sent(client: Client, method: &Method, headers: &HeaderMap, installation: &str) -> Result<Sent, Failure> {
+pub(super) fn sent(
+    client: Client,
+    method: &Method,
+    socket: bool,
+    headers: &HeaderMap,
+    installation: &str,
+) -> Result<Sent, Failure> {
     let bearer = bearer(headers)?;
     let cookie = cookie(headers, &name(installation, client.is_secure()));
     if bearer.is_some() && cookie.is_some() {
@@ -46,7 +53,8 @@ pub(super) fn sent(client: Client, method: &Method, headers: &HeaderMap, install
         return Ok(Sent::Local);
     }
     let from_a_browser = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
-    if !method.is_safe() && (cookie.is_some() || from_a_browser) && !is_same_origin(client, headers) {
+    let foreign = if socket { !has_own_origin(client, headers) } else { !is_same_origin(client, headers) };
+    if (socket || !method.is_safe()) && (cookie.is_some() || from_a_browser) && foreign {
         return Err(Failure::new(Code::ForeignOrigin, "requests of other origins are refused"));
     }
     Ok(cookie.map_or(Sent::Nothing, Sent::Session))
@@ -70,10 +78,15 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<SecretString> {
 
 /// Returns whether a page of this very address sent the request.
 fn is_same_origin(client: Client, headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
+    if let Some(site) = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()) {
         return site == "same-origin";
     }
+    has_own_origin(client, headers)
+}
+
+/// Returns whether the request says that a page of this very address sent it: scheme, host and port.
+fn has_own_origin(client: Client, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let scheme = if client.is_secure() { "https" } else { "http" };
     match (text("origin"), text("host")) {
         (Some(origin), Some(host)) => origin == format!("{scheme}://{host}"),
@@ -116,7 +129,7 @@ mod tests {
     fn asked(method: &Method, secure: bool, lines: &[(&'static str, &str)]) -> Result<Sent, Code> {
         let headers =
             lines.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
-        sent(remote(secure), method, &headers, "abc").map_err(|failure| failure.code)
+        sent(remote(secure), method, false, &headers, "abc").map_err(|failure| failure.code)
     }
 
     const COOKIE: (&str, &str) = ("cookie", "other=1; botfleet-abc=token");
@@ -146,6 +159,29 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_opens_for_a_page_of_this_very_address_or_for_a_program() {
+        let open = |secure: bool, lines: &[(&'static str, &str)]| {
+            let headers =
+                lines.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+            sent(remote(secure), &Method::GET, true, &headers, "abc").map_err(|failure| failure.code)
+        };
+        assert!(matches!(open(false, &[COOKIE, HOST, ("origin", "http://fleet.example:8443")]), Ok(Sent::Session(_))));
+        for foreign in [
+            &[COOKIE, HOST][..],
+            &[COOKIE, HOST, ("sec-fetch-site", "same-origin")],
+            &[COOKIE, HOST, ("origin", "null")],
+            &[COOKIE, HOST, ("origin", "https://fleet.example:8443")],
+            &[COOKIE, HOST, ("origin", "http://fleet.example")],
+            &[COOKIE, HOST, ("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")],
+            &[HOST, ("origin", "http://evil.example")],
+        ] {
+            assert_eq!(open(false, foreign).err(), Some(Code::ForeignOrigin), "{foreign:?}");
+        }
+        assert!(matches!(open(false, &[HOST, ("authorization", "Bearer bf_1")]), Ok(Sent::Key(_))));
+        assert!(matches!(open(false, &[HOST]), Ok(Sent::Nothing)));
+    }
+
+    #[test]
     fn a_request_has_one_proof() {
         let both = [COOKIE, ("authorization", "Bearer bf_1")];
         assert_eq!(asked(&Method::GET, false, &both).err(), Some(Code::BadRequest));
@@ -156,7 +192,7 @@ mod tests {
         assert!(matches!(get(&[("cookie", "botfleet-other=token")]), Ok(Sent::Nothing)));
         assert!(matches!(asked(&Method::GET, true, &[COOKIE]), Ok(Sent::Nothing)), "TLS has a cookie of its own");
         assert!(matches!(asked(&Method::GET, true, &[("cookie", "__Host-botfleet-abc=token")]), Ok(Sent::Session(_))));
-        let local = sent(Client::Local, &Method::POST, &HeaderMap::new(), "abc");
+        let local = sent(Client::Local, &Method::POST, false, &HeaderMap::new(), "abc");
         assert!(matches!(local, Ok(Sent::Local)));
     }
 

@@ -1,19 +1,26 @@
 //! Limits of requests, by address for strangers and by account or key for everybody else. Layer `http`.
 //!
-//! Each node counts for itself. The local socket has no limit: whoever runs the fleet stops it even when the API is flooded.
+//! Nodes that share a Redis count requests together: what a node's own count lets through is counted for the fleet as well. Where
+//! the fleet's count is not known within milliseconds, the node's own decides. Streams are counted by each node. The local socket
+//! has no limit: whoever runs the fleet stops it even when the API is flooded.
 //!
 //! # Source
 //! asked.md, limits by default; the generic cell rate algorithm.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use botfleet_actors::ports::rates::{Counted as FleetCount, Rate, Rates};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
 
+use super::counted::{Counted, Open};
 use crate::operate::failure::{Code, Failure};
 use crate::operate::principal::{Principal, Proof};
 
@@ -36,40 +43,30 @@ pub struct RequestLimits {
 
 /// Counts requests and streams.
 pub(super) struct Limits {
-    strangers: DefaultKeyedRateLimiter<IpNet>,
-    users: DefaultKeyedRateLimiter<String>,
-    keys: DefaultKeyedRateLimiter<String>,
+    strangers: Limit<IpNet>,
+    users: Limit<String>,
+    keys: Limit<String>,
+    rates: Arc<dyn Rates>,
     asked: AtomicU32,
-    streams: Arc<Mutex<HashMap<String, u32>>>,
+    /// Networks that asked too often without a principal, until when.
+    refused: Mutex<HashMap<IpNet, Instant>>,
+    streams: Counted<String>,
 }
 
 /// An open stream, which is counted until this is dropped.
-pub(super) struct OpenStream {
-    name: String,
-    streams: Arc<Mutex<HashMap<String, u32>>>,
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = streams.get_mut(&self.name) {
-            *count -= 1;
-            if *count == 0 {
-                streams.remove(&self.name);
-            }
-        }
-    }
-}
+pub(super) type OpenStream = Open<String>;
 
 impl Limits {
-    /// Creates the counters.
-    pub(super) fn new(limits: RequestLimits) -> Self {
+    /// Creates the counters, over those that all nodes share.
+    pub(super) fn new(limits: RequestLimits, rates: Arc<dyn Rates>) -> Self {
         Self {
-            strangers: RateLimiter::keyed(Quota::per_minute(limits.strangers)),
-            users: RateLimiter::keyed(Quota::per_minute(limits.user)),
-            keys: RateLimiter::keyed(Quota::per_minute(limits.key)),
+            strangers: Limit::new("address", limits.strangers),
+            users: Limit::new("user", limits.user),
+            keys: Limit::new("key", limits.key),
+            rates,
             asked: AtomicU32::new(0),
-            streams: Arc::default(),
+            refused: Mutex::default(),
+            streams: Counted::default(),
         }
     }
 
@@ -77,21 +74,48 @@ impl Limits {
     ///
     /// # Errors
     /// `TooManyRequests`, with the time to wait.
-    pub(super) fn stranger(&self, network: Option<IpNet>) -> Result<(), Failure> {
+    pub(super) async fn stranger(&self, network: Option<IpNet>) -> Result<(), Failure> {
         self.tidy();
-        network.map_or(Ok(()), |network| within(&self.strangers, &network))
+        let Some(network) = network else { return Ok(()) };
+        let counted = self.strangers.count(network, self.rates.as_ref()).await;
+        if let Err(failure) = &counted {
+            let wait = Duration::from_secs(failure.retry_after_s.unwrap_or(1));
+            self.refused().insert(network, Instant::now() + wait);
+        }
+        counted
+    }
+
+    /// Refuses a network that asked too often without a principal just now. Counts nothing, so that it may stand in front of what a
+    /// proof costs: the store is not asked for proofs of a network that sent too many wrong ones.
+    ///
+    /// # Errors
+    /// `TooManyRequests`, with the time to wait.
+    pub(super) fn is_open_to(&self, network: Option<IpNet>) -> Result<(), Failure> {
+        let until = network.and_then(|network| self.refused().get(&network).copied());
+        match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(wait) if !wait.is_zero() => Err(too_many(wait)),
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<IpNet, Instant>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a request of a principal.
     ///
     /// # Errors
     /// `TooManyRequests`, with the time to wait.
-    pub(super) fn principal(&self, principal: &Principal) -> Result<(), Failure> {
+    pub(super) async fn principal(&self, principal: &Principal) -> Result<(), Failure> {
         self.tidy();
-        match &principal.identity().proof {
+        let identity = principal.identity();
+        match &identity.proof {
             Proof::Nothing | Proof::Local => Ok(()),
-            Proof::Session { .. } => within(&self.users, &principal.name().to_owned()),
-            Proof::Key(id) => within(&self.keys, id),
+            Proof::Session { .. } => {
+                let account = identity.account.map_or_else(|| identity.name.clone(), |account| account.0.to_string());
+                self.users.count(account, self.rates.as_ref()).await
+            }
+            Proof::Key(id) => self.keys.count(id.clone(), self.rates.as_ref()).await,
         }
     }
 
@@ -100,65 +124,122 @@ impl Limits {
     /// # Errors
     /// `TooManyWatchers`.
     pub(super) fn stream(&self, principal: &Principal) -> Result<OpenStream, Failure> {
-        let name = match &principal.identity().proof {
+        let identity = principal.identity();
+        let name = match &identity.proof {
             Proof::Key(id) => id.clone(),
-            _ => principal.name().to_owned(),
+            _ => identity.name.clone(),
         };
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = streams.entry(name.clone()).or_insert(0);
-        if *count >= STREAMS_MAX && principal.identity().proof != Proof::Local {
+        let most = if identity.proof == Proof::Local { u32::MAX } else { STREAMS_MAX };
+        self.streams.open(name, most).ok_or_else(|| {
             let detail = format!("{STREAMS_MAX} streams are open already; close one first");
-            return Err(Failure::new(Code::TooManyWatchers, detail));
-        }
-        *count += 1;
-        Ok(OpenStream { name, streams: Arc::clone(&self.streams) })
+            Failure::new(Code::TooManyWatchers, detail)
+        })
     }
 
     /// Forgets now and then who has not asked for a while, so that strangers cannot fill the memory.
     fn tidy(&self) {
         if self.asked.fetch_add(1, Ordering::Relaxed) % TIDIED_EVERY == TIDIED_EVERY - 1 {
-            self.strangers.retain_recent();
-            self.users.retain_recent();
-            self.keys.retain_recent();
+            self.strangers.own.retain_recent();
+            self.users.own.retain_recent();
+            self.keys.own.retain_recent();
+            let now = Instant::now();
+            self.refused().retain(|_, until| *until > now);
         }
     }
 }
 
-fn within<K: Clone + Eq + std::hash::Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Failure> {
-    limiter.check_key(key).map_err(|until| {
-        let wait = until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
-        Failure::new(Code::TooManyRequests, format!("too many requests; try again in {wait} s")).after(wait)
-    })
+/// A limit of requests a minute, for each key of a kind.
+struct Limit<K: Clone + Eq + Hash> {
+    kind: &'static str,
+    rate: Rate,
+    own: DefaultKeyedRateLimiter<K>,
+}
+
+impl<K: Clone + Eq + Hash + Display> Limit<K> {
+    fn new(kind: &'static str, a_minute: NonZeroU32) -> Self {
+        Self { kind, rate: Rate::per_minute(a_minute), own: RateLimiter::keyed(Quota::per_minute(a_minute)) }
+    }
+
+    /// Counts a request: here, and for the fleet when there is room here. So a flood at one node asks the fleet no more often than
+    /// the limit allows.
+    async fn count(&self, key: K, rates: &dyn Rates) -> Result<(), Failure> {
+        self.own.check_key(&key).map_err(|until| too_many(until.wait_time_from(DefaultClock::default().now())))?;
+        match rates.count(&format!("{}:{key}", self.kind), self.rate).await {
+            FleetCount::Within | FleetCount::Unknown => Ok(()),
+            FleetCount::Beyond(wait) => Err(too_many(wait)),
+        }
+    }
+}
+
+fn too_many(wait: Duration) -> Failure {
+    let wait = wait.as_secs() + 1;
+    Failure::new(Code::TooManyRequests, format!("too many requests; try again in {wait} s")).after(wait)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use async_trait::async_trait;
+
     use super::*;
+    use crate::bus::local::LocalBus;
     use crate::operate::context::Context;
     use crate::operate::principal::Identity;
 
-    fn limits(strangers: u32) -> Limits {
+    fn limits(strangers: u32, rates: Arc<dyn Rates>) -> Limits {
         let number = |count| NonZeroU32::new(count).unwrap();
-        Limits::new(RequestLimits { strangers: number(strangers), user: number(600), key: number(1_000) })
+        Limits::new(RequestLimits { strangers: number(strangers), user: number(600), key: number(1_000) }, rates)
     }
 
-    #[test]
-    fn a_flood_from_one_network_leaves_others_alone() {
-        let limits = limits(3);
-        let net = |text: &str| Some(text.parse().unwrap());
-        for _ in 0..3 {
-            assert!(limits.stranger(net("192.0.2.1/32")).is_ok());
+    fn alone(strangers: u32) -> Limits {
+        limits(strangers, Arc::new(LocalBus::default()))
+    }
+
+    fn net(text: &str) -> Option<IpNet> {
+        Some(text.parse().unwrap())
+    }
+
+    /// Other nodes that have used everything up already, and how often they were asked.
+    #[derive(Default)]
+    struct UsedUp(AtomicU32);
+
+    #[async_trait]
+    impl Rates for UsedUp {
+        async fn count(&self, key: &str, rate: Rate) -> FleetCount {
+            assert_eq!((key, rate.burst.get()), ("address:192.0.2.1/32", 3));
+            self.0.fetch_add(1, Ordering::Relaxed);
+            FleetCount::Beyond(Duration::from_millis(2_500))
         }
-        let refused = limits.stranger(net("192.0.2.1/32")).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_one_network_leaves_others_alone() {
+        let limits = alone(3);
+        for _ in 0..3 {
+            assert!(limits.stranger(net("192.0.2.1/32")).await.is_ok());
+        }
+        let refused = limits.stranger(net("192.0.2.1/32")).await.unwrap_err();
         assert_eq!((refused.code, refused.retry_after_s.is_some()), (Code::TooManyRequests, true));
-        assert!(limits.stranger(net("192.0.2.2/32")).is_ok() && limits.stranger(None).is_ok());
+        assert!(limits.stranger(net("192.0.2.2/32")).await.is_ok() && limits.stranger(None).await.is_ok());
+        assert_eq!(limits.is_open_to(net("192.0.2.1/32")).unwrap_err().code, Code::TooManyRequests);
+        assert!(limits.is_open_to(net("192.0.2.2/32")).is_ok() && limits.is_open_to(None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_fleets_count_refuses_what_a_nodes_own_lets_through_and_a_flood_is_not_passed_on() {
+        let fleet = Arc::new(UsedUp::default());
+        let limits = limits(3, Arc::clone(&fleet) as Arc<dyn Rates>);
+        for _ in 0..100 {
+            let refused = limits.stranger(net("192.0.2.1/32")).await.unwrap_err();
+            assert_eq!(refused.code, Code::TooManyRequests);
+        }
+        assert_eq!(fleet.0.load(Ordering::Relaxed), 3);
     }
 
     #[test]
     fn a_principal_has_so_many_streams_and_gets_another_when_one_ends() {
-        let limits = limits(100);
+        let limits = alone(100);
         let mut identity = Identity::local();
         identity.proof = Proof::Key("0123".to_owned());
         let key = Principal::new(Arc::new(identity), Context::default());
@@ -169,6 +250,5 @@ mod tests {
         let local = Principal::new(Arc::new(Identity::local()), Context::default());
         let many: Vec<OpenStream> = (0..2 * STREAMS_MAX).map(|_| limits.stream(&local).unwrap()).collect();
         drop((open, many));
-        assert!(limits.streams.lock().unwrap().is_empty());
     }
 }

@@ -53,8 +53,9 @@ impl LocalSocket {
 }
 
 fn started(listener: Listener, fleet: Arc<RunningFleet>, router: Router, connections_max: usize) -> Server {
+    let clock = fleet.clock();
     let router = router.layer(middleware::from_fn_with_state(fleet, closing::last_of_its_connection));
-    Server::start(listener, router, connections_max)
+    Server::start(listener, router, connections_max, clock)
 }
 
 /// Tells which answers are compressed for whoever asks: long ones, but no stream of events, which would wait in a buffer.
@@ -82,6 +83,7 @@ fn router(edge: Edge, hosts: &[String]) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(CompressionLayer::new().compress_when(worth_it()))
         .layer(middleware::from_fn_with_state(Arc::from(hosts), guard::named_hosts_only))
+        .layer(middleware::from_fn(guard::known_senders_only))
         .layer(middleware::from_fn(headers::add))
         .layer(middleware::from_fn(measured::measure))
         .with_state(edge)

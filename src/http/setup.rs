@@ -16,6 +16,7 @@ use super::body::received;
 use super::client_address::Client;
 use super::edge::Edge;
 use super::identity;
+use super::mount::no_client;
 use crate::operate::access::known::Sent;
 use crate::operate::context::Context;
 use crate::operate::failure::{Code, Failure};
@@ -68,16 +69,16 @@ async fn claim(State(edge): State<Edge>, Path(token): Path<String>, request: Req
 
 async fn claimed(edge: &Edge, token: String, request: Request) -> Result<(), Failure> {
     let (head, body) = request.into_parts();
-    let client = head.extensions.get::<Client>().copied().unwrap_or(Client::Local);
+    let client = head.extensions.get::<Client>().copied().ok_or_else(no_client)?;
     let context = Context {
         address: client.address(),
         here: client.is_on_this_machine(),
         at: edge.operations.now(),
         ..Context::default()
     };
-    edge.limits.stranger(context.network())?;
+    edge.limits.stranger(context.network()).await?;
     let installation = edge.operations.installation().await?;
-    let sent = identity::sent(client, &head.method, &head.headers, installation)?;
+    let sent = identity::sent(client, &head.method, false, &head.headers, installation)?;
     if !matches!(sent, Sent::Nothing | Sent::Local) {
         return Err(Failure::new(Code::BadRequest, "sign out first"));
     }

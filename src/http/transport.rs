@@ -1,6 +1,7 @@
 //! The way in which a port speaks, and the peers that it serves. Layer `http`.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
@@ -18,6 +19,8 @@ pub struct Transport {
     pub proxies: Vec<IpNet>,
     /// Networks in which plain HTTP is allowed.
     pub plaintext: Vec<IpNet>,
+    /// Most connections of a network at a time; none for a port whose callers come from few addresses.
+    pub(super) connections: Option<NonZeroU32>,
     /// Set for a port that serves everybody in plain HTTP: probes, or Telegram's requests behind a proxy.
     open: bool,
 }
@@ -25,7 +28,19 @@ pub struct Transport {
 impl Transport {
     /// Returns the transport of a port that serves everybody by TLS, or in plain HTTP proxies and some networks.
     pub fn new(certificate: Option<Certificate>, proxies: Vec<IpNet>, plaintext: Vec<IpNet>) -> Self {
-        Self { certificate, proxies, plaintext, open: false }
+        Self { certificate, proxies, plaintext, connections: None, open: false }
+    }
+
+    /// Bounds the connections of a network at a time. Named proxies bring many clients and have no bound.
+    #[must_use]
+    pub fn with_connections(self, most: NonZeroU32) -> Self {
+        Self { connections: Some(most), ..self }
+    }
+
+    /// Returns the most connections that the network of a peer may have at a time.
+    pub(super) fn connections_of(&self, peer: IpAddr) -> u32 {
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&peer));
+        self.connections.filter(|_| !is_proxy).map_or(u32::MAX, NonZeroU32::get)
     }
 
     /// Returns the transport of a port that serves everybody in plain HTTP.
@@ -66,5 +81,14 @@ mod tests {
             assert!(Transport::open().serves(peer));
         }
         assert!(!Transport::default().serves("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_has_so_many_connections_and_a_named_proxy_as_many_as_it_likes() {
+        let proxies = vec!["10.0.0.5/32".parse().unwrap()];
+        let transport = Transport::new(None, proxies, Vec::new()).with_connections(NonZeroU32::new(8).unwrap());
+        let most = |peer: &str| transport.connections_of(peer.parse().unwrap());
+        assert_eq!((most("10.0.0.5"), most("10.0.0.6"), most("127.0.0.1")), (u32::MAX, 8, 8));
+        assert_eq!(Transport::open().connections_of("192.0.2.1".parse().unwrap()), u32::MAX);
     }
 }

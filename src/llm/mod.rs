@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings` | the settings of a provider |
 //! | `provider` | `LlmProvider` for one provider |
+//! | `door` | the way to call a provider with one of its keys |
 //! | `address` | reads a base URL as people write it |
 //! | `dialect`, `roles` | the way to ask a model, as its refusals teach it |
 //! | `wire` | the seam for wire formats: requests, and readers of answers |
@@ -20,6 +21,7 @@ pub mod address;
 mod chat;
 mod content;
 mod dialect;
+mod door;
 mod embeddings;
 mod ends;
 mod exchange;

@@ -3,11 +3,9 @@
 //! Makes one attempt per call: limits, breakers, retries and fallbacks belong to the caller.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use async_openai::Client;
-use async_openai::config::Config;
 use async_openai::error::OpenAIError;
 use async_trait::async_trait;
 use botfleet_actors::ports::llm::{
@@ -15,23 +13,25 @@ use botfleet_actors::ports::llm::{
     PromptMessage,
 };
 use botfleet_actors::ports::metrics;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Request, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::value::RawValue;
 
 use super::address::BaseUrl;
 use super::dialect::{Dialect, Dialects, Lesson, Refused};
+use super::door::{Door, door};
 use super::embeddings::{EmbeddingsAnswer, EmbeddingsRequest};
 use super::ends::End;
 use super::exchange::{Exchanged, exchange};
 use super::fault::Fault;
 use super::redact::Redaction;
 use super::settings::{LlmProviderSettings, ProviderKind};
-use super::transport::Transport;
 use super::vendor::wire_of;
 use super::wire::Wire;
 use crate::llm::vendor::facts::Vendor;
+use crate::outbound::guard::Unfit;
+use crate::outbound::origin::Origin;
 
 /// Most refusals of one call that are learned from; after them, the next call goes on learning.
 const LESSONS_MAX: usize = 4;
@@ -48,6 +48,9 @@ pub enum LlmSetupError {
     /// The base URL is no http or https URL.
     #[error("base_url of provider {0} is no http or https URL")]
     BaseUrl(String),
+    /// The base URL is somebody else's word, and may not be asked.
+    #[error("base_url of provider {0} {1}")]
+    Refused(String, Unfit),
     /// The kind refuses calls without a key.
     #[error("provider {0} needs an api_key")]
     NoKey(String),
@@ -74,46 +77,10 @@ pub struct HttpProvider {
     first_token_timeout: Duration,
     http: reqwest::Client,
     completions: Url,
-    /// One way to call for each API key, at least one.
-    doors: Vec<Door>,
-}
-
-/// The way to call the provider with one of its API keys.
-struct Door {
-    key: SecretString,
-    headers: HeaderMap,
-    /// Client for calls that are no completion.
-    sdk: Client<Endpoint>,
-}
-
-/// Address and headers of the SDK's calls; unlike the SDK's own configuration, reads nothing from the environment.
-#[derive(Clone)]
-struct Endpoint {
+    /// The address that keys are for, up to and with the version.
     base: String,
-    key: SecretString,
-    headers: HeaderMap,
-}
-
-impl Config for Endpoint {
-    fn headers(&self) -> HeaderMap {
-        self.headers.clone()
-    }
-
-    fn url(&self, path: &str) -> String {
-        [&self.base, path].concat()
-    }
-
-    fn query(&self) -> Vec<(&str, &str)> {
-        Vec::new()
-    }
-
-    fn api_base(&self) -> &str {
-        &self.base
-    }
-
-    fn api_key(&self) -> &SecretString {
-        &self.key
-    }
+    /// One way to call for each API key, at least one.
+    doors: Vec<RwLock<Result<Arc<Door>, String>>>,
 }
 
 impl fmt::Debug for HttpProvider {
@@ -127,13 +94,16 @@ impl HttpProvider {
     ///
     /// # Errors
     /// When the settings name no usable URL or key, or the HTTP client cannot be built.
-    pub fn new(name: &str, settings: &LlmProviderSettings) -> Result<Self, LlmSetupError> {
-        Self::speaking(name, settings, wire_of(settings.kind))
+    pub fn new(name: &str, settings: &LlmProviderSettings, origin: &Origin) -> Result<Self, LlmSetupError> {
+        Self::speaking(name, settings, origin, wire_of(settings.kind))
     }
 
-    fn speaking(name: &str, settings: &LlmProviderSettings, wire: &'static dyn Wire) -> Result<Self, LlmSetupError> {
-        // A second installation finds the first one in place, as it should.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    fn speaking(
+        name: &str,
+        settings: &LlmProviderSettings,
+        origin: &Origin,
+        wire: &'static dyn Wire,
+    ) -> Result<Self, LlmSetupError> {
         let base = match (&settings.base_url, settings.kind.default_base_url()) {
             (Some(url), _) => url.as_str(),
             (None, Some(url)) => url,
@@ -142,6 +112,7 @@ impl HttpProvider {
         let base = BaseUrl::read(base).map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?.url;
         let completions = Url::parse(&[&base, wire.path()].concat());
         let completions = completions.map_err(|_| LlmSetupError::BaseUrl(name.to_owned()))?;
+        origin.judge(&completions).map_err(|why| LlmSetupError::Refused(name.to_owned(), why))?;
         let mut keys = settings.api_keys.clone();
         if keys.is_empty() {
             if settings.kind.needs_key() {
@@ -149,21 +120,15 @@ impl HttpProvider {
             }
             keys.push(SecretString::default());
         }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
+        let http = origin
+            .client()
             .retry(reqwest::retry::never())
             .tcp_nodelay(true)
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
             .build()
             .map_err(|e| LlmSetupError::HttpClient { name: name.to_owned(), reason: e.without_url().to_string() })?;
-        let door = |key: SecretString| {
-            let headers = headers(name, wire, &key)?;
-            let endpoint = Endpoint { base: base.clone(), headers: headers.clone(), key: key.clone() };
-            let sdk = Client::build(http.clone(), endpoint).with_http_service(Transport::new(http.clone()));
-            Ok(Door { key, headers, sdk })
-        };
+        let door = |key: SecretString| Ok(RwLock::new(Ok(Arc::new(door(name, (wire, &http), &base, key)?))));
         let vendor = Vendor::of(settings.kind);
         Ok(Self {
             name: name.into(),
@@ -172,14 +137,36 @@ impl HttpProvider {
             wire,
             dialects: Dialects::new(Dialect::new(vendor, settings.roles, settings.stream, &settings.omit)),
             first_token_timeout: settings.first_token_timeout,
-            doors: keys.into_iter().map(door).collect::<Result<_, _>>()?,
+            doors: keys.into_iter().map(door).collect::<Result<_, LlmSetupError>>()?,
+            base,
             http,
             completions,
         })
     }
 
-    fn door(&self, key: KeyIndex) -> Result<&Door, LlmError> {
-        self.doors.get(key.0).ok_or_else(|| LlmError::KeyRefused(format!("there is no key {}", key.0)))
+    /// Returns the address that keys are for.
+    pub fn destination(&self) -> &str {
+        &self.base
+    }
+
+    /// Puts another key in the place of the first one, for the calls that begin from now on; or the reason why there is none.
+    ///
+    /// # Errors
+    /// `Key` when the key cannot stand in a header; the one before stays.
+    pub fn replace_key(&self, key: Result<SecretString, String>) -> Result<(), LlmSetupError> {
+        let Some(place) = self.doors.first() else { return Ok(()) };
+        let new = match key {
+            Ok(key) => Ok(Arc::new(door(&self.name, (self.wire, &self.http), &self.base, key)?)),
+            Err(why) => Err(why),
+        };
+        *place.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    fn door(&self, key: KeyIndex) -> Result<Arc<Door>, LlmError> {
+        let none = || LlmError::KeyRefused(format!("there is no key {}", key.0));
+        let place = self.doors.get(key.0).ok_or_else(none)?.read().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().map(Arc::clone).map_err(|why| LlmError::KeyRefused(why.clone()))
     }
 
     /// Asks in the model's dialect. A refusal that teaches a better dialect is no attempt, and not billed.
@@ -304,16 +291,6 @@ impl HttpProvider {
     }
 }
 
-fn headers(name: &str, wire: &dyn Wire, key: &SecretString) -> Result<HeaderMap, LlmSetupError> {
-    let mut headers = HeaderMap::new();
-    for (header, value) in wire.headers(key.expose_secret()) {
-        let mut value = HeaderValue::try_from(value).map_err(|_| LlmSetupError::Key(name.to_owned()))?;
-        value.set_sensitive(true);
-        headers.insert(header, value);
-    }
-    Ok(headers)
-}
-
 /// Returns a text without the reasoning between marks before it. Reasoning that never ends is left to the firewall.
 fn without_reasoning(text: String) -> String {
     let Some(rest) = text.trim_start().strip_prefix("<think>") else {
@@ -333,7 +310,7 @@ impl LlmProvider for HttpProvider {
 
     async fn complete(&self, key: KeyIndex, request: CompletionRequest) -> Result<Completion, LlmError> {
         let (door, started) = (self.door(key)?, Instant::now());
-        let outcome = self.ask(door, &request).await;
+        let outcome = self.ask(&door, &request).await;
         let used = outcome.as_ref().map(|completion| (completion.prompt_tokens, completion.completion_tokens));
         self.record(&request.model, started, used);
         if let Some(cached) = outcome.as_ref().ok().and_then(|completion| completion.cached_tokens) {
@@ -345,7 +322,7 @@ impl LlmProvider for HttpProvider {
 
     async fn embed(&self, key: KeyIndex, request: EmbeddingRequest) -> Result<Embeddings, LlmError> {
         let (door, started) = (self.door(key)?, Instant::now());
-        let outcome = self.ask_embeddings(door, &request).await;
+        let outcome = self.ask_embeddings(&door, &request).await;
         self.record(&request.model, started, outcome.as_ref().map(|embeddings| (embeddings.tokens, None)));
         outcome
     }
@@ -362,7 +339,7 @@ impl LlmProvider for HttpProvider {
             },
             Err(error) => error,
         };
-        Err(self.told(door, error))
+        Err(self.told(&door, error))
     }
 }
 

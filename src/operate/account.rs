@@ -1,19 +1,21 @@
 //! One's own account: sessions, password and second factor. Layer `operate`. Keeps I12.
 
 use botfleet_actors::domain::audit::{Act, AuditEntry, AuditObject, ObjectKind};
-use botfleet_actors::domain::operators::{Operator, OperatorSession};
+use botfleet_actors::domain::operators::{Operator, OperatorId, OperatorSession};
+use botfleet_actors::domain::time::Timestamp;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::access::known::{IDLE_MS, LASTS_MS};
 use super::access::{code, password};
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{OwnAccount, OwnSession, Permission};
 use super::principal::Proof;
-use super::sign_in::sealed_for;
+use super::sign_in::too_many_codes;
 use super::users::{of_user, settled};
 
 /// The seed of a second factor that is not in use yet.
@@ -25,6 +27,15 @@ pub struct NewFactor {
     pub address: String,
     /// The sealed seed, which is sent back with the first code.
     pub sealed: String,
+}
+
+/// A session that is not over.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// The session.
+    pub session: OperatorSession,
+    /// Set for the session that asks.
+    pub asks: bool,
 }
 
 impl Operations {
@@ -39,14 +50,29 @@ impl Operations {
         all.into_iter().find(|operator| operator.id == id).ok_or_else(none)
     }
 
-    /// Returns the caller's own sessions, newest first.
+    /// Returns the caller's own open sessions, newest first.
     ///
     /// # Errors
     /// `Conflict` for the local socket.
-    pub async fn own_sessions(&self, by: &Granted<OwnSession>) -> Result<Vec<OperatorSession>, Failure> {
+    pub async fn own_sessions(&self, by: &Granted<OwnSession>) -> Result<Vec<OpenSession>, Failure> {
         no_key(by)?;
         let own = self.own_account(by).await?;
-        Ok(self.access.store.sessions(own.id).await?)
+        self.open_sessions(by, own.id).await
+    }
+
+    /// Returns the sessions of an account that are not over, newest first.
+    pub(super) async fn open_sessions<P: Permission>(
+        &self,
+        by: &Granted<P>,
+        owner: OperatorId,
+    ) -> Result<Vec<OpenSession>, Failure> {
+        let ago = |ms: i64| Timestamp::from_millis(self.now().as_millis() - ms);
+        let open = self.access.store.sessions(owner, ago(LASTS_MS), ago(IDLE_MS)).await?;
+        let asks = |session: &OperatorSession| match &by.principal().identity().proof {
+            Proof::Session { id, .. } => session.id == *id,
+            _ => false,
+        };
+        Ok(open.into_iter().map(|session| OpenSession { asks: asks(&session), session }).collect())
     }
 
     /// Ends a session of the caller's.
@@ -74,13 +100,13 @@ impl Operations {
     /// Makes the seed of a second factor; nothing is stored before the first code is sent with it.
     ///
     /// # Errors
-    /// `Conflict` when no file for the key is set, and for the local socket.
+    /// `CannotSeal` when no key for secrets is there; `Conflict` for the local socket.
     pub async fn begin_second_factor(&self, by: &Granted<OwnAccount>) -> Result<NewFactor, Failure> {
         let own = self.own_account(by).await?;
         let mut seed = [0; code::SEED_BYTES];
         let failed = |_| Failure::new(Code::Unreadable, "the system gives no chance");
         SystemRandom::new().fill(&mut seed).map_err(failed)?;
-        let sealed = self.access.seal.close(&sealed_for(own.id), &seed)?;
+        let sealed = self.seal_seed(own.id, &seed).await?;
         Ok(NewFactor { secret: BASE32_NOPAD.encode(&seed), address: code::address(&seed, &own.name), sealed })
     }
 
@@ -96,10 +122,10 @@ impl Operations {
     ) -> Result<Vec<String>, Failure> {
         let own = self.own_account(by).await?;
         let other = |_| Failure::new(Code::BadRequest, "sealed: send what the begin of the enrolment told");
-        let seed = self.access.seal.open(&sealed_for(own.id), &sealed).map_err(other)?;
+        let seed = self.open_seed(own.id, &sealed).map_err(other)?;
         let wrong = || Failure::new(Code::WrongCredentials, "the code does not fit; check the clock of your phone");
         if !self.access.store.try_code(own.id).await? {
-            return Err(Failure::new(Code::TooManyTries, "too many codes within a minute").after(60));
+            return Err(too_many_codes());
         }
         let now = by.principal().context().at.as_millis() / 1000;
         let step = code::step_of(&seed, sent, now).ok_or_else(wrong)?;
@@ -108,11 +134,11 @@ impl Operations {
         }
         let codes = code::recovery()?;
         let hashes: Vec<String> = codes.iter().map(|code| code::recovery_hash(code)).collect();
-        let id = own.id;
         let entry = self.entry(by, Act::EnrolSecondFactor, of_user(&own))?;
-        // Before the seed: were the node to die in between, older codes would not outlive their seed.
-        self.access.store.set_recovery(id, &hashes).await?;
-        self.change(&Operator { seed: Some(sealed), ..own }, false, &entry).await?;
+        let enrolled = Operator { seed: Some(sealed), ..own };
+        let change = self.access.store.take_second_factor(&enrolled, &hashes, &entry).await?;
+        self.access.known.forget();
+        settled(change)?;
         Ok(codes)
     }
 

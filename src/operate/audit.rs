@@ -13,6 +13,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
+use super::cursor::Listing;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::{Operations, page_of};
@@ -25,8 +26,10 @@ const PAGE: usize = 100;
 /// The entries that are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct EntriesAsked {
-    /// Entries after this place, as a page shows it.
+    /// The cursor that the last page told.
     pub after: Option<String>,
+    /// Set to begin with the newest.
+    pub newest_first: bool,
     /// Entries of this principal alone.
     pub principal: Option<String>,
     /// Entries of this act alone.
@@ -39,7 +42,20 @@ pub struct EntriesAsked {
     pub limit: Option<usize>,
 }
 
-/// A page of entries, in the order of the blocks.
+impl EntriesAsked {
+    fn listing(&self) -> Listing {
+        let filters = [
+            ("principal", self.principal.clone()),
+            ("act", self.act.clone()),
+            ("object", self.object.clone()),
+            ("since", self.since.map(|since| since.as_millis().to_string())),
+        ];
+        let order = if self.newest_first { "audit, the newest first" } else { "audit, by the blocks" };
+        Listing::new(order, &filters)
+    }
+}
+
+/// A page of entries, in the order asked for.
 #[derive(Clone, Debug)]
 pub struct AuditPage {
     /// The entries.
@@ -60,21 +76,20 @@ impl Operations {
     /// Returns a page of entries.
     ///
     /// # Errors
-    /// `BadRequest` when `after` is no place, the act is none, or the page has another size; `OutOfReach`, `Unavailable`.
+    /// `BadRequest` for a cursor of another list, when the act is none, or the page has another size; `OutOfReach`, `Unavailable`.
     pub async fn audit_entries(&self, by: &Granted<ReadAudit>, asked: EntriesAsked) -> Result<AuditPage, Failure> {
         by.everything()?;
-        let no_place = || Failure::new(Code::BadRequest, "`after` is no place, as the last page shows one in `next`");
-        let after = asked.after.as_deref().map(|text| AuditPlace::parse(text).ok_or_else(no_place)).transpose()?;
+        let listing = asked.listing();
+        let after = listing.read(asked.after.as_deref(), AuditPlace::parse)?;
         if let Some(act) = asked.act.as_deref().filter(|act| Act::parse(act).is_none()) {
             let acts = Act::ALL.map(Act::as_str).join(", ");
             return Err(Failure::new(Code::BadRequest, format!("{act:?} is no act; acts are {acts}")));
         }
         let limit = page_of(asked.limit, PAGE, AUDIT_ENTRIES_MAX)?;
-        let EntriesAsked { principal, act, object, since, .. } = asked;
-        let after = after.unwrap_or_default();
-        let query = AuditQuery { after, until: None, principal, act, object, since, limit };
+        let EntriesAsked { newest_first, principal, act, object, since, .. } = asked;
+        let query = AuditQuery { after, newest_first, until: None, principal, act, object, since, limit };
         let entries = self.fleet.audit.page(&query).await?;
-        let next = (entries.len() == limit).then(|| entries.last().map(|last| last.place.to_string())).flatten();
+        let next = entries.last().filter(|_| entries.len() == limit).map(|last| listing.after(&last.place));
         Ok(AuditPage { entries, next })
     }
 
@@ -111,7 +126,8 @@ impl Operations {
         let pages = stream::try_unfold(AuditPlace::default(), move |after| {
             let operations = operations.clone();
             async move {
-                let query = AuditQuery { after, until: Some(until), limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
+                let (after, until) = (Some(after), Some(until));
+                let query = AuditQuery { after, until, limit: AUDIT_ENTRIES_MAX, ..AuditQuery::default() };
                 let entries = operations.fleet.audit.page(&query).await?;
                 let last = entries.last().map(|last| last.place);
                 Ok::<_, Failure>(last.map(|last| (entries, last)))

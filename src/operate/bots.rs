@@ -16,7 +16,7 @@ impl Operations {
     ///
     /// # Errors
     /// `UnknownName`; `Conflict` when the bot does not run, is busy with another change, or webhooks are off; those of
-    /// [`Operations::commanded`].
+    /// [`Operations::ordered`].
     pub async fn set_delivery(
         &self,
         by: &Granted<ChangeDelivery>,
@@ -25,16 +25,17 @@ impl Operations {
     ) -> Result<Ordered, Failure> {
         let id = by.bot(self.bot_named(bot)?)?;
         let entry = self.entry(by, Act::SetDelivery, AuditObject::new(ObjectKind::Bot, id).called(bot))?;
-        self.commanded(entry, json!({ "mode": mode }), self.fleet.set_delivery(id, mode, by.by())).await
+        let entry = entry.with_after(json!({ "mode": mode }));
+        self.ordered(&self.fleet.set_delivery(id, mode, entry).await?)
     }
 
     /// Ends the pauses that Telegram asked a bot for.
     ///
     /// # Errors
-    /// `UnknownName`; those of [`Operations::commanded`].
+    /// `UnknownName`; those of [`Operations::ordered`].
     pub async fn lift_pauses(&self, by: &Granted<Release>, bot: &str) -> Result<Ordered, Failure> {
         let id = by.bot(self.bot_named(bot)?)?;
         let entry = self.entry(by, Act::LiftPauses, AuditObject::new(ObjectKind::Bot, id).called(bot))?;
-        self.commanded(entry, json!({}), self.fleet.lift_pauses(id, by.by())).await
+        self.ordered(&self.fleet.lift_pauses(id, entry).await?)
     }
 }

@@ -1,9 +1,9 @@
 //! Operations on chats. Layer `operate`.
 
-use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number};
 use botfleet_actors::ports::archive::{DECISIONS_MAX, DecisionQuery};
 
+use super::cursor::Listing;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::{Operations, page_of};
@@ -14,12 +14,12 @@ use crate::runtime::reasons::{DecisionView, Telling};
 const PAGE: usize = 20;
 
 /// The decisions that are asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DecisionsAsked {
     /// Decisions about this message alone.
     pub about: Option<About>,
-    /// Decisions before this one.
-    pub before: Option<DecisionNumber>,
+    /// The cursor that the last page told.
+    pub before: Option<String>,
     /// Most decisions; 20 when absent.
     pub limit: Option<usize>,
     /// Adds the turns with their messages' fates.
@@ -41,7 +41,7 @@ pub struct DecisionPage {
     /// The decisions.
     pub decisions: Vec<DecisionView>,
     /// The value of `before` for the next page.
-    pub next: Option<DecisionNumber>,
+    pub next: Option<String>,
 }
 
 impl Operations {
@@ -57,23 +57,21 @@ impl Operations {
         chat: &str,
         asked: DecisionsAsked,
     ) -> Result<DecisionPage, Failure> {
-        let unknown = || Failure::new(Code::UnknownChat, format!("{chat:?} is no chat of the manifest, by name or id"));
-        let chat = by.chat(self.fleet.chat_called(chat).ok_or_else(unknown)?)?;
-        if let Some(texts) = texts {
-            texts.chat(chat)?;
-            let entry = self.entry(texts, Act::ReadMessages, AuditObject::new(ObjectKind::Chat, chat))?;
-            self.fleet.audit.reading(entry, chat).await?;
-        }
+        let chat = self.read_chat(by, texts, chat).await?;
         let entry = match asked.about {
             None => None,
             Some(About::Entry(entry)) => Some(entry),
             Some(About::Message(message)) => Some(self.entry_of(chat, message).await?),
         };
+        let about = entry.map(|entry: Number| entry.to_string());
         let limit = page_of(asked.limit, PAGE, DECISIONS_MAX)?;
-        let query = DecisionQuery { after: None, before: asked.before, entry, limit };
+        let listing = Listing::new("decisions, newest first", &[("chat", Some(chat.to_string())), ("entry", about)]);
+        let before = listing.read(asked.before.as_deref(), |text| text.parse().ok().map(DecisionNumber))?;
+        let query = DecisionQuery { after: None, before, entry, limit };
         let telling = Telling { turns: asked.turns, text: texts.is_some() };
         let decisions = self.fleet.decisions(chat, &query, telling).await?;
-        let next = (decisions.len() == limit).then(|| decisions.last().map(|last| last.decision.number)).flatten();
+        let last = decisions.last().filter(|_| decisions.len() == limit);
+        let next = last.map(|last| listing.after(&last.decision.number.0));
         Ok(DecisionPage { decisions, next })
     }
 

@@ -227,9 +227,11 @@ impl Operations {
         let object = match K::KIND {
             ResourceKind::Bot => of(ObjectKind::Bot, self.fleet.bot_named(name).map(|bot| bot.to_string())),
             ResourceKind::Chat => of(ObjectKind::Chat, self.fleet.chat_named(name).map(|chat| chat.to_string())),
+            ResourceKind::Provider => AuditObject::new(ObjectKind::Provider, name),
             kind => AuditObject::new(ObjectKind::Resource, ResourceId::new(kind, name)),
         };
-        Ok(Asked { by: by.by(), dry_run: false, on: None, entry: self.entry(by, act, object)? })
+        let own_word = by.principal().is_local();
+        Ok(Asked { by: by.by(), dry_run: false, on: None, own_word, entry: self.entry(by, act, object)? })
     }
 
     fn within<'a>(&'a self, principal: &'a Principal, now: &'a Configuration) -> Within<'a> {

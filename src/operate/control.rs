@@ -51,7 +51,7 @@ impl Operations {
     /// provider, which is this one without it.
     ///
     /// # Errors
-    /// `NotQuarantined`, `UnknownNode`, `OutOfReach`; those of [`Operations::commanded`].
+    /// `NotQuarantined`, `UnknownNode`, `OutOfReach`; those of [`Operations::ordered`].
     pub async fn release(&self, by: &Granted<Release>, actor: &str, node: Option<&str>) -> Result<Ordered, Failure> {
         let kind = actor.split_once(' ');
         let bot = kind.filter(|(kind, _)| *kind == "bot").and_then(|(_, name)| self.fleet.bot_named(name));
@@ -62,6 +62,7 @@ impl Operations {
             _ => by.everything()?,
         }
         let entry = self.entry(by, Act::Release, AuditObject::new(ObjectKind::Actor, actor))?;
-        self.commanded(entry, json!({ "node": node }), self.fleet.release(actor, node, by.by())).await
+        let entry = entry.with_after(json!({ "node": node }));
+        self.ordered(&self.fleet.release(actor, node, entry).await?)
     }
 }

@@ -2,8 +2,10 @@
 
 use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
 use botfleet_actors::domain::dead_letter::DeadLetterId;
+use botfleet_actors::domain::operator_order::OrderTarget;
 use serde_json::json;
 
+use super::cursor::Listing;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::{Operations, page_of};
@@ -28,7 +30,7 @@ impl Operations {
     /// Lists turns that failed too often, and messages that Telegram refused or whose fate nobody knows.
     ///
     /// # Errors
-    /// `UnknownDeadLetter`, `OutOfReach`; `BadRequest` for a page of another size.
+    /// `OutOfReach`; `BadRequest` for a cursor of another list, or a page of another size.
     pub async fn dead_letters(
         &self,
         by: &Granted<ReadDeadLetters>,
@@ -36,10 +38,11 @@ impl Operations {
         limit: Option<usize>,
     ) -> Result<DeadLetterPage, Failure> {
         by.everything()?;
-        let after = after.map(letter).transpose()?;
+        let listing = Listing::new("dead_letters, oldest first", &[]);
+        let after = listing.read(after, DeadLetterId::parse)?;
         let limit = page_of(limit, PAGE, PAGE_MAX)?;
         let letters = self.fleet.dead_letters(after, limit).await?;
-        let next = (letters.len() == limit).then(|| letters.last().map(|last| last.id.clone())).flatten();
+        let next = letters.last().filter(|_| letters.len() == limit).map(|last| listing.after(&last.id));
         Ok(DeadLetterPage { letters, next })
     }
 
@@ -47,18 +50,28 @@ impl Operations {
     ///
     /// # Errors
     /// `UnknownDeadLetter`; `MayDuplicate` for a message of unknown fate without `confirm_duplicate` (I4); `Conflict`; those of
-    /// [`Operations::commanded`].
+    /// [`Operations::ordered`].
     pub async fn redeliver(
         &self,
         by: &Granted<Redeliver>,
         id: &str,
         confirm_duplicate: bool,
     ) -> Result<Ordered, Failure> {
-        by.everything()?;
         let letter = letter(id)?;
+        let target = self.fleet.target_of_letter(letter).await;
+        if target.is_err() {
+            // Whoever reaches a part of the fleet alone does not learn which letters exist.
+            by.everything()?;
+        }
+        let target = target?;
+        match target {
+            OrderTarget::Bot(bot) => drop(by.bot(bot)?),
+            OrderTarget::Chat(chat) => drop(by.chat(chat)?),
+            OrderTarget::Node(_) => by.everything()?,
+        }
         let entry = self.entry(by, Act::Redeliver, AuditObject::new(ObjectKind::DeadLetter, id))?;
-        let told = json!({ "confirm_duplicate": confirm_duplicate });
-        self.commanded(entry, told, self.fleet.redeliver(letter, confirm_duplicate, by.by())).await
+        let entry = entry.with_after(json!({ "confirm_duplicate": confirm_duplicate }));
+        self.ordered(&self.fleet.redeliver(target, letter, confirm_duplicate, entry).await?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use botfleet_actors::ports::store::StoreError;
 
 use crate::runtime::orders::OrderError;
+use crate::runtime::secrets::book::GiveError;
 
 macro_rules! codes {
     ($($name:ident = $text:literal $status:literal: $does:literal;)+) => {
@@ -66,6 +67,8 @@ codes! {
     UnknownUser = "unknown_user" 404: "Give the name of an account.";
     UnknownSession = "unknown_session" 404: "Give a session as the list shows it.";
     UnknownKey = "unknown_key" 404: "Give the id of an API key as the list shows it.";
+    UnknownSecret = "unknown_secret" 404: "Nothing was given: what the manifest names counts.";
+    UnknownSecretKey = "unknown_secret_key" 404: "Give the id of a key as the list of secrets shows it.";
     UnknownChat = "unknown_chat" 404: "Give a chat of the manifest, by name or id.";
     UnknownMessage = "unknown_message" 404: "Give the id of a message that is still stored.";
     UnknownDeadLetter = "unknown_dead_letter" 404: "Give an id as the list of dead letters shows it.";
@@ -75,6 +78,10 @@ codes! {
     WrongMethod = "wrong_method" 405: "Use a method that `Allow` names.";
     TooSlow = "too_slow" 408: "Send the body faster.";
     Conflict = "conflict" 409: "Look at the present state; the detail says what is in the way.";
+    CannotSpeak = "cannot_speak" 409: "Wait until the bot can speak there: the detail says what keeps it silent.";
+    TakenOver = "taken_over" 409: "Ask the operator whom the detail names to give the bot back.";
+    CannotSeal = "cannot_seal" 409: "Give every node the key that the detail names, in `secrets.keys`.";
+    KeyInUse = "key_in_use" 409: "Rotate first, with another key before this one on every node.";
     MayDuplicate = "may_duplicate" 409: "Send `confirm_duplicate` if the message may show up twice.";
     NameTaken = "name_taken" 409: "Choose another name.";
     LastAdmin = "last_admin" 409: "Make another account an admin first.";
@@ -86,7 +93,9 @@ codes! {
     TooLarge = "too_large" 413: "Send a smaller body.";
     WrongType = "wrong_type" 415: "Send `content-type: application/json`.";
     Refused = "refused" 422: "Correct the manifest: the detail names the place.";
+    AddressRefused = "address_refused" 422: "Give an address of a public host, or name the host in `outbound.private_hosts`.";
     IdempotencyMismatch = "idempotency_mismatch" 422: "Send each request with an `Idempotency-Key` of its own.";
+    UpgradeNeeded = "upgrade_needed" 426: "Open a WebSocket: send the headers of an upgrade, by HTTP/1.1.";
     IdempotencyKeyNeeded = "idempotency_key_needed" 428: "Send `Idempotency-Key`: a random value, the same with each repeat of the request.";
     IfMatchNeeded = "if_match_needed" 428: "Send `If-Match` with the `ETag` that you read.";
     TooManyTries = "too_many_tries" 429: "Try again after the time that `Retry-After` tells.";
@@ -154,6 +163,15 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => Self::unavailable(&error),
             StoreError::Incompatible(_) => Self::unreadable(&error),
             StoreError::RosterRefused(why) => Self::new(Code::Refused, why),
+        }
+    }
+}
+
+impl From<GiveError> for Failure {
+    fn from(error: GiveError) -> Self {
+        match error {
+            GiveError::CannotSeal(why) => Self::new(Code::CannotSeal, why),
+            GiveError::Store(error) => error.into(),
         }
     }
 }

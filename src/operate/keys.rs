@@ -34,7 +34,7 @@ const DAYS_MAX: u32 = 366;
 pub struct KeyWish {
     /// Name, for people.
     pub name: String,
-    /// The permissions; those of the owner bound them.
+    /// The permissions; those of the owner bound them. Without names they concern all that the owner's concern.
     pub grants: Wanted,
     /// The networks from which it is taken; from everywhere when empty.
     pub networks: Vec<String>,
@@ -163,7 +163,10 @@ impl Operations {
         if let Some(net) = wish.networks.iter().find(|net| net.parse::<IpNet>().is_err()) {
             return Err(wrong("networks", format!("{net:?} is no network as 192.0.2.0/24")));
         }
-        let grants = self.grants(&wish.grants)?;
+        let mut grants = self.grants(&wish.grants, Some(&owner.grants.reach))?;
+        if wish.grants.within.is_none() {
+            grants.reach = owner.grants.reach.clone();
+        }
         if !owner.grants.cover(&grants) {
             return Err(Failure::new(Code::Forbidden, format!("a key may do no more than {} may", owner.name)));
         }

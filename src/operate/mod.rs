@@ -12,7 +12,9 @@
 //! | `failure` | why something was not done, by what the caller does about it |
 //! | `context` | the circumstances of a request |
 //! | `audit` | entries of operations, and the reading of them |
+//! | `cursor` | where the next page of a list begins |
 //! | `requests` | requests that carry an idempotency key |
+//! | `seeds` | seeds of one-time codes: sealed, opened, moved to the keys that seal all secrets |
 //! | `operations` | the fleet behind the layer |
 //! | the others | operations, one file a resource |
 
@@ -25,19 +27,26 @@ mod cluster;
 pub mod configuration;
 pub mod context;
 pub mod control;
+mod cursor;
 mod dead_letters;
 pub mod failure;
 pub mod first_admin;
 mod fleet;
 pub mod grant;
 pub mod keys;
+mod messages;
 pub mod operations;
 pub mod orders;
 mod people;
 pub mod permission;
 pub mod principal;
+pub mod provider_trial;
 pub mod requests;
+mod retracting;
 pub mod roster;
+pub mod secrets;
+mod seeds;
 pub mod sign_in;
+pub mod speaking;
 pub mod users;
 pub mod watch;

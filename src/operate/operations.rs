@@ -5,6 +5,8 @@ use std::sync::Arc;
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::ownership::NodeRole;
 use botfleet_actors::domain::time::Timestamp;
+use botfleet_actors::ports::clock::Clock;
+use botfleet_actors::ports::rates::Rates;
 
 use super::access::Access;
 use super::access::known::Sent;
@@ -38,8 +40,16 @@ impl Operations {
     }
 
     /// Returns whether a principal may still go on with what was granted.
-    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> bool {
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not tell.
+    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> Result<bool, Failure> {
         self.access.known.is_still(sent, principal).await
+    }
+
+    /// Returns whether whoever sent that was looked up before.
+    pub fn remembers(&self, sent: &Sent) -> bool {
+        self.access.known.remembers(sent)
     }
 
     /// Returns the name of this installation, by which its cookies differ from others'.
@@ -51,9 +61,19 @@ impl Operations {
         self.access.installation.get_or_try_init(name).await.map(String::as_str)
     }
 
+    /// Returns the clock of the node.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.access.clock)
+    }
+
     /// Returns the present instant.
     pub fn now(&self) -> Timestamp {
         self.access.clock.now()
+    }
+
+    /// Returns the rates that all nodes count together, for the limits of requests.
+    pub fn rates(&self) -> Arc<dyn Rates> {
+        self.fleet.rates()
     }
 
     /// Returns the role of this node.

@@ -1,10 +1,14 @@
 //! Orders that the owner of a bot or chat carries out, given on any node. Layer `operate`.
+//!
+//! The intent of an order is in the audit from the transaction on that gives it, and the outcome from the one that ends it: so
+//! nothing is carried out that the audit does not know of, whichever node dies meanwhile. What is refused before leaves no entry.
 
-use botfleet_actors::domain::audit::{ActResult, AuditEntry};
-use botfleet_actors::domain::operator_order::{OperatorOrder, OrderId, OrderPlace, OrderState, OrderTarget};
+use botfleet_actors::domain::operator_order::{
+    OperatorOrder, OrderFruit, OrderId, OrderPlace, OrderState, OrderTarget,
+};
 use botfleet_actors::domain::time::Timestamp;
-use serde_json::Value;
 
+use super::cursor::Listing;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::{Operations, page_of};
@@ -20,8 +24,8 @@ pub(crate) const PAGE_MAX: usize = 200;
 /// How an order stands when its giver is answered.
 #[derive(Clone, Debug)]
 pub enum Ordered {
-    /// The effect took place.
-    Done,
+    /// The effect took place; with what came of it, where the order tells that.
+    Done(Option<OrderFruit>),
     /// The owner has not ended it yet.
     UnderWay(Box<OrderView>),
 }
@@ -36,36 +40,13 @@ pub struct OrderPage {
 }
 
 impl Operations {
-    /// Gives an order between its intent and its outcome in the audit. The intent of an order that is still under way when its
-    /// giver is answered is closed as unknown later; the order itself tells the truth.
-    pub(super) async fn commanded<E: Into<Failure>>(
-        &self,
-        entry: AuditEntry,
-        told: Value,
-        given: impl Future<Output = Result<OperatorOrder, E>>,
-    ) -> Result<Ordered, Failure> {
-        let intent = entry.as_intent().with_after(told);
-        self.fleet.audit.record(&intent).await?;
-        let given = given.await.map_err(Into::into);
-        let result = match given.as_ref().map(|order| order.state) {
-            Ok(OrderState::Done) => Some(ActResult::Done),
-            Ok(OrderState::Failed | OrderState::Expired) | Err(_) => Some(ActResult::Failed),
-            Ok(OrderState::Unknown) => Some(ActResult::Unknown),
-            Ok(OrderState::Waiting | OrderState::Begun) => None,
-        };
-        if let Some(result) = result {
-            self.fleet.audit.ended(&intent, result).await;
-        }
-        self.ordered(&given?)
-    }
-
     /// Returns how a given order stands.
     ///
     /// # Errors
     /// The code that the order failed with; `OrderExpired`, `OrderUnknown`.
-    fn ordered(&self, order: &OperatorOrder) -> Result<Ordered, Failure> {
+    pub(super) fn ordered(&self, order: &OperatorOrder) -> Result<Ordered, Failure> {
         match order.state {
-            OrderState::Done => Ok(Ordered::Done),
+            OrderState::Done => Ok(Ordered::Done(order.fruit())),
             OrderState::Waiting | OrderState::Begun => Ok(Ordered::UnderWay(Box::new(self.fleet.order_shown(order)))),
             OrderState::Expired => Err(Failure::new(Code::OrderExpired, "no node carried the order out in its time")),
             OrderState::Unknown => {
@@ -105,7 +86,7 @@ impl Operations {
     /// Lists orders, newest first.
     ///
     /// # Errors
-    /// `BadRequest` for a `before` that no page had, or a page of another size; `OutOfReach` for whoever reaches a part of the fleet alone.
+    /// `BadRequest` for a cursor of another list, or a page of another size; `OutOfReach` for whoever reaches a part of the fleet alone.
     pub async fn orders(
         &self,
         by: &Granted<ReadOrders>,
@@ -113,20 +94,19 @@ impl Operations {
         limit: Option<usize>,
     ) -> Result<OrderPage, Failure> {
         by.everything()?;
-        let before = before.map(place).transpose()?;
+        let listing = Listing::new("orders, newest first", &[]);
+        let before = listing.read(before, place)?;
         let limit = page_of(limit, PAGE, PAGE_MAX)?;
         let orders = self.fleet.operator_orders(before, limit).await?;
         let last = orders.last().filter(|_| orders.len() == limit);
-        let next = last.map(|last| format!("{}-{}", last.created_at.as_millis(), last.id));
+        let next = last.map(|last| listing.after(&format!("{}-{}", last.created_at.as_millis(), last.id)));
         Ok(OrderPage { orders: orders.iter().map(|order| self.fleet.order_shown(order)).collect(), next })
     }
 }
 
 /// Reads the place of an order: its time and its id.
-fn place(text: &str) -> Result<OrderPlace, Failure> {
-    let read = text.split_once('-').and_then(|(at, id)| {
-        let created_at = Timestamp::from_millis(at.parse().ok()?);
-        Some(OrderPlace { created_at, id: OrderId::parse(id)? })
-    });
-    read.ok_or_else(|| Failure::new(Code::BadRequest, "query: before: give the value of `next` of the last page"))
+fn place(text: &str) -> Option<OrderPlace> {
+    let (at, id) = text.split_once('-')?;
+    let created_at = Timestamp::from_millis(at.parse().ok()?);
+    Some(OrderPlace { created_at, id: OrderId::parse(id)? })
 }

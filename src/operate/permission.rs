@@ -59,6 +59,9 @@ permissions! {
     Stop = "control:stop" from Operator: "Stop and start the fleet, a chat or a bot.";
     Release = "control:release" from Operator: "Let an actor run again that failed too often, and end pauses.";
     Redeliver = "dead-letters:redeliver" from Operator: "Give a dead letter another try.";
+    Speak = "chats:say" from Operator: "Say something as a bot, take a bot over, and give it back.";
+    SeizeTakeover = "chats:seize" from Admin: "Take a bot from another operator who has taken it over.";
+    DeleteMessages = "messages:delete" from Operator: "Delete what bots said.";
     ChangeDelivery = "bots:delivery" from Admin: "Change how a bot gets its updates.";
     ReadConfiguration = "config:read" from Viewer: "Read bots, chats, personas, providers and budgets as they are configured, and the last changes.";
     ChangeRoster = "roster:write" from Admin: "Apply a manifest; make, change and remove bots, chats and strategies; go back to an earlier configuration.";
@@ -70,6 +73,9 @@ permissions! {
     ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";
     ReadUsers = "users:read" from Admin: "Read accounts, their sessions and their API keys.";
     ChangeUsers = "users:write" from Admin (Fresh): "Make, change and remove accounts, and end their sessions and API keys.";
+    ReadSecrets = "secrets:read" from Admin: "Read which tokens and keys were given, and which keys seal them; never the secrets.";
+    ChangeSecrets = "secrets:write" from Admin (Fresh): "Give tokens of bots and keys of providers, and rotate, retire and give up the keys that seal them.";
+    TryProvider = "providers:try" from Admin: "Ask a provider at an address that is given.";
     ReadAudit = "audit:read" from Admin: "Read who did what, and check that nobody changed it.";
     ExportAudit = "audit:export" from Admin (Fresh): "Take the audit out of the fleet.";
 }

@@ -55,10 +55,11 @@ fn fingerprint(key: &str, route: &str, parts: [&[u8]; 3]) -> String {
     HEXLOWER.encode(context.sign().as_ref())
 }
 
-/// Returns whether a refusal with that status belongs to its request, so that a repeat gets it again. After any other the
-/// same request may succeed: once the caller signs in, waits, or has the permission, or once the node recovers.
-fn is_final(status: u16) -> bool {
-    (400..500).contains(&status) && !matches!(status, 401 | 403 | 429)
+/// Returns whether a refusal belongs to its request, so that a repeat gets it again. After any other the same request may
+/// succeed: once the caller signs in, waits, or has the permission, once the node recovers, or once what is in the way has gone.
+pub fn is_final(code: Code) -> bool {
+    let passes = matches!(code, Code::OrderExpired | Code::Conflict | Code::NameTaken | Code::LastAdmin);
+    (400..500).contains(&code.status()) && !matches!(code.status(), 401 | 403 | 429) && !passes
 }
 
 impl Operations {
@@ -83,13 +84,13 @@ impl Operations {
         }
     }
 
-    /// Keeps the answer of a claimed request for its repeats, or gives the claim up when the answer is not final. When the
-    /// store does not take it, repeats find the request under way.
-    pub async fn settle_request(&self, request: &KeyedRequest, answer: Result<KeptAnswer, KeptAnswer>) {
+    /// Keeps the answer of a claimed request for its repeats; without one the claim is given up, and a repeat is carried out.
+    /// When the store does not take it, repeats find the request under way.
+    pub async fn settle_request(&self, request: &KeyedRequest, answer: Option<KeptAnswer>) {
         let requests = self.fleet.keyed_requests();
         let settled = match answer {
-            Err(refusal) if !is_final(refusal.status) => requests.free_request(request).await,
-            Ok(answer) | Err(answer) => requests.answer_request(request, &answer).await,
+            None => requests.free_request(request).await,
+            Some(answer) => requests.answer_request(request, &answer).await,
         };
         if let Err(error) = settled {
             tracing::warn!(route = request.route, %error, "the answer of a request was not kept: repeats are refused");
@@ -131,8 +132,11 @@ mod tests {
 
     #[test]
     fn what_may_succeed_later_is_not_kept() {
-        let free = [401, 403, 429, 500, 503];
-        assert!(free.into_iter().all(|status| !is_final(status)));
-        assert!([400, 404, 409, 412, 422].into_iter().all(is_final));
+        let passing = [401, 403, 429, 500, 503];
+        let by_status = |status: u16| Code::ALL.iter().copied().find(|code| code.status() == status);
+        assert!(passing.into_iter().filter_map(by_status).all(|code| !is_final(code)));
+        assert!([400, 404, 412, 422].into_iter().filter_map(by_status).all(is_final));
+        assert!(!is_final(Code::OrderExpired) && !is_final(Code::Conflict), "nothing was carried out, and it passes");
+        assert!(is_final(Code::OrderUnknown), "it may have been carried out");
     }
 }

@@ -8,7 +8,6 @@ use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
 use super::permission::{ChangeRoster, ReadConfiguration};
-use super::principal::Proof;
 use crate::runtime::configuration::commit::{Applied, Asked, Committed};
 
 /// Longest name of a manifest.
@@ -44,9 +43,8 @@ impl Operations {
             return Err(Failure::new(Code::BadRequest, detail));
         }
         let entry = self.entry(by, Act::ApplyRoster, AuditObject::only(ObjectKind::Fleet))?;
-        let own_word = matches!(by.principal().identity().proof, Proof::Local);
-        let asked = Asked { by: by.by(), dry_run: way.dry_run, on: way.on, entry };
-        self.fleet.apply(&Applied { declared, source, own_word }, asked).await.map_err(refused)
+        let asked = Asked { by: by.by(), dry_run: way.dry_run, on: way.on, own_word: by.principal().is_local(), entry };
+        self.fleet.apply(&Applied { declared, source }, asked).await.map_err(refused)
     }
 
     /// Makes the configuration as it was under an earlier number, or only tells what that would change.
@@ -56,7 +54,7 @@ impl Operations {
     pub async fn go_back(&self, by: &Granted<ChangeRoster>, number: i64, way: Way) -> Result<Committed, Failure> {
         by.everything()?;
         let entry = self.entry(by, Act::GoBack, AuditObject::only(ObjectKind::Fleet))?;
-        let asked = Asked { by: by.by(), dry_run: way.dry_run, on: way.on, entry };
+        let asked = Asked { by: by.by(), dry_run: way.dry_run, on: way.on, own_word: by.principal().is_local(), entry };
         self.fleet.go_back(number, asked).await.map_err(refused)
     }
 

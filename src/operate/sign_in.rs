@@ -9,6 +9,7 @@ use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind, PrincipalKind
 use botfleet_actors::domain::operators::{NAME_MAX, Operator, OperatorId, OperatorSession, Role};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::metrics;
+use botfleet_actors::ports::operators::{CODES_A_MINUTE, CODES_AN_HOUR};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::access::known::LASTS_MS;
@@ -170,16 +171,19 @@ impl Operations {
     }
 
     /// Uses up a code of an account; returns whether it fitted.
+    ///
+    /// Nobody guesses a recovery code, so its tries are not counted: the owner comes in by one while somebody who knows the password
+    /// uses the tries of the others up.
     pub(super) async fn code_fits(&self, owner: &Operator, sent: &str, now: Timestamp) -> Result<bool, Failure> {
         let store = &self.access.store;
-        if !store.try_code(owner.id).await? {
-            return Err(Failure::new(Code::TooManyTries, "too many codes within a minute").after(60));
-        }
         if !code::is_timed(sent) {
             return Ok(store.use_recovery(owner.id, &code::recovery_hash(sent)).await?);
         }
+        if !store.try_code(owner.id).await? {
+            return Err(too_many_codes());
+        }
         let Some(sealed) = &owner.seed else { return Ok(false) };
-        let seed = self.access.seal.open(&sealed_for(owner.id), sealed)?;
+        let seed = self.open_seed(owner.id, sealed)?;
         match code::step_of(&seed, sent, now.as_millis() / 1000) {
             Some(step) => Ok(store.use_code(owner.id, step).await?),
             None => Ok(false),
@@ -187,9 +191,17 @@ impl Operations {
     }
 }
 
-/// Returns the owner to whom a seed is sealed.
+/// Returns the owner to whom a seed of an earlier version is sealed.
 pub(super) fn sealed_for(account: OperatorId) -> String {
     format!("operator {} seed", account.0)
+}
+
+/// Returns the failure of whoever tried too many one-time codes.
+pub(super) fn too_many_codes() -> Failure {
+    let detail = format!(
+        "too many codes: {CODES_A_MINUTE} a minute and {CODES_AN_HOUR} an hour are tried; a recovery code is not counted"
+    );
+    Failure::new(Code::TooManyTries, detail).after(60)
 }
 
 fn wrong() -> Failure {

@@ -1,15 +1,17 @@
 //! Accounts, as admins see and change them. Layer `operate`. Keeps I12.
 
+use std::collections::BTreeMap;
+
 use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
-use botfleet_actors::domain::operators::{
-    Grants, NAME_MAX, Operator, OperatorId, OperatorSession, Profile, Reach, Role,
-};
+use botfleet_actors::domain::ids::{BotId, ChatId};
+use botfleet_actors::domain::operators::{Grants, NAME_MAX, Operator, OperatorId, Profile, Reach, Role};
 use botfleet_actors::ports::operators::Change;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::access::password;
+use super::account::OpenSession;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::Operations;
@@ -22,7 +24,7 @@ use super::permission::{ChangeUsers, ReadUsers};
 const EMAIL_MAX: usize = 254;
 
 /// Names of principals that are no accounts.
-const RESERVED: [&str; 2] = ["local", "stranger"];
+const RESERVED: [&str; 3] = ["local", "stranger", "botfleet"];
 
 /// The names of bots and chats, which a reach stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,14 +80,14 @@ impl Operations {
         self.account_of(name).await
     }
 
-    /// Returns the sessions of an account, newest first.
+    /// Returns the open sessions of an account, newest first.
     ///
     /// # Errors
     /// `UnknownUser`, `OutOfReach`.
-    pub async fn sessions_of(&self, by: &Granted<ReadUsers>, name: &str) -> Result<Vec<OperatorSession>, Failure> {
+    pub async fn sessions_of(&self, by: &Granted<ReadUsers>, name: &str) -> Result<Vec<OpenSession>, Failure> {
         by.everything()?;
         let owner = self.account_of(name).await?;
-        Ok(self.access.store.sessions(owner.id).await?)
+        self.open_sessions(by, owner.id).await
     }
 
     /// Makes an account.
@@ -103,7 +105,7 @@ impl Operations {
         by.everything()?;
         let name = checked_name(name)?;
         check_profile(&profile)?;
-        let grants = self.grants(wanted)?;
+        let grants = self.grants(wanted, None)?;
         let password = match password {
             Some(new) => {
                 password::check_new(&new, &name)?;
@@ -157,7 +159,7 @@ impl Operations {
             user.profile = profile;
         }
         if let Some(wanted) = &change.grants {
-            user.grants = self.grants(wanted)?;
+            user.grants = self.grants(wanted, Some(&user.grants.reach))?;
             // An admin without a second factor signs in on the machine only, and so does who becomes one.
             ends_sessions |= user.grants.role == Role::Admin && user.seed.is_none();
         }
@@ -208,17 +210,26 @@ impl Operations {
         self.access.store.operator_named(&name.to_lowercase()).await?.ok_or_else(unknown)
     }
 
-    /// Turns names into permissions.
-    pub(super) fn grants(&self, wanted: &Wanted) -> Result<Grants, Failure> {
+    /// Turns names into permissions. What is within the present reach goes by the name that shows it, though it left the manifest.
+    pub(super) fn grants(&self, wanted: &Wanted, present: Option<&Reach>) -> Result<Grants, Failure> {
         if wanted.role == Role::Stranger {
             return Err(Failure::new(Code::BadRequest, "role: give viewer, operator or admin"));
         }
         let reach = match &wanted.within {
             None => Reach::Everything,
-            Some(Names { bots, chats }) => Reach::Within {
-                bots: bots.iter().map(|name| self.bot_named(name)).collect::<Result<_, _>>()?,
-                chats: chats.iter().map(|name| self.chat_named(name)).collect::<Result<_, _>>()?,
-            },
+            Some(Names { bots, chats }) => {
+                let (mut old_bots, mut old_chats) = (BTreeMap::new(), BTreeMap::new());
+                if let Some(Reach::Within { bots, chats }) = present {
+                    old_bots.extend(bots.iter().map(|bot| (self.shown_bot(*bot), *bot)));
+                    old_chats.extend(chats.iter().map(|chat| (self.shown_chat(*chat), *chat)));
+                }
+                let bot = |name: &String| old_bots.get(name).map_or_else(|| self.bot_named(name), |bot| Ok(*bot));
+                let chat = |name: &String| old_chats.get(name).map_or_else(|| self.chat_named(name), |chat| Ok(*chat));
+                Reach::Within {
+                    bots: bots.iter().map(bot).collect::<Result<_, _>>()?,
+                    chats: chats.iter().map(chat).collect::<Result<_, _>>()?,
+                }
+            }
         };
         Ok(Grants { role: wanted.role, reach, reads_texts: wanted.reads_texts })
     }
@@ -227,9 +238,18 @@ impl Operations {
     /// its number.
     pub fn names_within(&self, reach: &Reach) -> Option<Names> {
         let Reach::Within { bots, chats } = reach else { return None };
-        let bot = |id| self.fleet.name_of_bot(id).unwrap_or_else(|| format!("#{}", id.0));
-        let chat = |id| self.fleet.name_of_chat(id).unwrap_or_else(|| format!("#{}", id.0));
-        Some(Names { bots: bots.iter().copied().map(bot).collect(), chats: chats.iter().copied().map(chat).collect() })
+        Some(Names {
+            bots: bots.iter().map(|bot| self.shown_bot(*bot)).collect(),
+            chats: chats.iter().map(|chat| self.shown_chat(*chat)).collect(),
+        })
+    }
+
+    fn shown_bot(&self, bot: BotId) -> String {
+        self.fleet.name_of_bot(bot).unwrap_or_else(|| format!("#{}", bot.0))
+    }
+
+    fn shown_chat(&self, chat: ChatId) -> String {
+        self.fleet.name_of_chat(chat).unwrap_or_else(|| format!("#{}", chat.0))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Gives the operators' layer what it needs to know who asks: the accounts, the clock, the key of seeds, names. Layer
-//! `runtime`.
+//! Gives the operators' layer what it needs to know who asks, and how often: the accounts, the clock, the key of seeds, names,
+//! the fleet's rates. Layer `runtime`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,15 +9,18 @@ use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::operators::Operators;
+use botfleet_actors::ports::rates::Rates;
 use botfleet_actors::ports::requests::Requests;
 
 use super::fleet::RunningFleet;
 
-/// The accounts of those who operate the fleet, the file of the key that seals their seeds, and their keyed requests.
+/// The accounts of those who operate the fleet, the file of the key that sealed their seeds in earlier versions, their keyed
+/// requests, and the rates at which they ask.
 pub(super) struct Accounts {
     pub(super) store: Arc<dyn Operators>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) requests: Arc<dyn Requests>,
+    pub(super) rates: Arc<dyn Rates>,
 }
 
 /// Interval at which sessions, keys and keyed requests that are over are removed.
@@ -50,7 +53,12 @@ impl RunningFleet {
         Arc::clone(&self.accounts.requests)
     }
 
-    /// Returns the file of the key that seals seeds of one-time codes, where one is set.
+    /// Returns the rates that all nodes count together.
+    pub fn rates(&self) -> Arc<dyn Rates> {
+        Arc::clone(&self.accounts.rates)
+    }
+
+    /// Returns the file of the key that sealed seeds of one-time codes in earlier versions, where one is set.
     pub fn key_file(&self) -> Option<&PathBuf> {
         self.accounts.key_file.as_ref()
     }

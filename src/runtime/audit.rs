@@ -102,8 +102,9 @@ impl Audit {
     /// When the store cannot write.
     pub async fn reading(&self, mut entry: AuditEntry, chat: ChatId) -> Result<(), StoreError> {
         let day = entry.at.as_millis() / i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-        let text =
-            format!("{}\n{:?}\n{}\n{chat}\n{day}", entry.act.as_str(), entry.principal.kind, entry.principal.key());
+        // Names of keys and of accounts that were made anew are not unique; ids are.
+        let who = entry.principal.id.as_deref().unwrap_or_else(|| entry.principal.key());
+        let text = format!("{}\n{:?}\n{who}\n{chat}\n{day}", entry.act.as_str(), entry.principal.kind);
         entry.id = of_text(&text);
         let known = || self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         if known().contains(&entry.id) {

@@ -1,9 +1,9 @@
 //! Finds the key that signs the audit, and makes it at the first start on SQLite. Layer `runtime`. Keeps I12.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,6 +12,7 @@ use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::own_file;
 use crate::config::secret::SecretSource;
 use crate::config::settings::Config;
 
@@ -70,19 +71,15 @@ fn read(file: &File, path: &Path) -> anyhow::Result<SecretString> {
 fn make(path: &Path) -> anyhow::Result<SecretString> {
     let mut bytes = [0; KEY_BYTES];
     SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
-    let mut text = String::with_capacity(2 * KEY_BYTES);
+    let mut text = String::with_capacity(2 * KEY_BYTES + 1);
     for byte in bytes {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    // Written whole under another name first: a key that is cut off by a crash would sign as another key.
-    let unfinished = path.with_extension("key.unfinished");
-    let _ = std::fs::remove_file(&unfinished);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    std::fs::rename(&unfinished, path)?;
-    Ok(SecretString::from(text))
+    text.push('\n');
+    own_file::create(path, text.as_bytes())?;
+    // Another process may have made it at this moment, and then that one counts.
+    read(&File::open(path)?, path)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Passes live events of the fleet to whoever watches. Layer `runtime`.
+//! Passes on what the bus tells whoever watches: live events, and hints that chats grew. Layer `runtime`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,48 +7,18 @@ use std::time::Duration;
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, Picture};
-use botfleet_actors::ports::bus::BusMessage;
-use botfleet_actors::ports::event::{EventKind, LiveEvent};
-use tokio::sync::{Semaphore, broadcast};
+use botfleet_actors::ports::bus::{BusMessage, Hint};
+use botfleet_actors::ports::event::EventKind;
 use tokio::time::MissedTickBehavior;
 
 use super::cluster_view::Names;
-
-/// Most events that wait for one watcher; the watcher is told how many it missed.
-const WAITING_MAX: usize = 256;
-
-/// Most watchers at a time.
-pub const WATCHERS_MAX: usize = 100;
+use super::stream::frame::{Frame, Source};
+use super::stream::hub::EventHub;
 
 /// Interval at which leases are compared.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The events for this node's watchers.
-pub struct EventHub {
-    sender: broadcast::Sender<LiveEvent>,
-    /// Room for watchers.
-    pub room: Arc<Semaphore>,
-}
-
-impl Default for EventHub {
-    fn default() -> Self {
-        Self { sender: broadcast::channel(WAITING_MAX).0, room: Arc::new(Semaphore::new(WATCHERS_MAX)) }
-    }
-}
-
-impl EventHub {
-    /// Returns the events from now on.
-    pub fn watch(&self) -> broadcast::Receiver<LiveEvent> {
-        self.sender.subscribe()
-    }
-
-    fn pass_on(&self, event: LiveEvent) {
-        // Nobody may be watching.
-        let _ = self.sender.send(event);
-    }
-}
-
-/// Passes on the bus's events, and tells of leases that came to this node, until the task ends.
+/// Passes on the bus's events and hints, and tells of leases that came to this node, until the task ends.
 pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
     let mut messages = node.bus.subscribe(node.me).await;
     let mut look = tokio::time::interval(LOOK_EVERY);
@@ -57,8 +27,16 @@ pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
     loop {
         tokio::select! {
             message = messages.recv() => match message {
-                Some(BusMessage::Event(event)) => hub.pass_on(event),
-                Some(_) => {}
+                Some(BusMessage::Event(event)) => {
+                    let frame = Frame::plain(event.kind.clone(), Source::Fleet, &event);
+                    frame.into_iter().for_each(|frame| hub.pass_on(frame));
+                }
+                Some(BusMessage::Watching(chats)) => node.watched.heard(&chats),
+                Some(BusMessage::Appended(chats)) => {
+                    chats.into_iter().for_each(|(chat, number)| hub.hint(chat, number));
+                }
+                Some(BusMessage::Hints(hints)) if hints.contains(&Hint::People) => hub.look_now(),
+                Some(BusMessage::Hints(_) | BusMessage::ConfigurationChanged(_)) => {}
                 None => return,
             },
             _ = look.tick() => {

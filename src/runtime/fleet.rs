@@ -31,9 +31,12 @@ use super::accounts::Accounts;
 use super::audit::Audit;
 use super::configuration::commit::Stored;
 use super::credentials::Credentials;
-use super::events::EventHub;
 use super::health::{HealthWatch, share};
-use super::view::{BudgetView, FleetView, Health};
+use super::secrets::book::SealedSecrets;
+use super::secrets::providers::KeyedProviders;
+use super::stream::hub::EventHub;
+use super::view::{BudgetView, FleetView, Health, SilentBot};
+use crate::outbound::guard::Guard;
 
 /// Time within which an actor must answer; otherwise the view leaves it out.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_millis(500);
@@ -51,6 +54,10 @@ pub struct RunningFleet {
     /// Times at which bots' tokens were last looked up again, for a secret that the receiver did not know.
     pub(super) tokens_looked_up: Mutex<HashMap<BotId, Instant>>,
     pub(super) credentials: Arc<Credentials>,
+    pub(super) secrets: Arc<SealedSecrets>,
+    /// The providers in force, and the addresses that their keys are for.
+    pub(super) keyed: Arc<KeyedProviders>,
+    pub(super) guard: Arc<Guard>,
     /// Events for watchers.
     pub events: Arc<EventHub>,
     /// The audit of what operators do.
@@ -154,7 +161,14 @@ impl RunningFleet {
         let stops = stops.in_force(self.node.clock.now()).map(|scope| self.scope_name(scope)).collect();
         let budgets = self.node.treasury.snapshot(&self.node.store.allowances().await?, self.node.clock.now());
         let budgets = budgets.into_iter().map(|budget| BudgetView { name: self.owner_name(&budget), budget }).collect();
-        Ok(FleetView { fleet, bots, chats, providers, budgets, stops, queues: self.node.store.depths().await? })
+        let silent = self.node.voices.silent_bots(self.node.clock.now()).into_iter().filter_map(|(bot, why)| {
+            let bot = self.node.directory.bot_profile(bot)?.spec.name.clone();
+            Some(SilentBot { bot, why: why.label() })
+        });
+        let mut silent: Vec<SilentBot> = silent.collect();
+        silent.sort_by(|a, b| a.bot.cmp(&b.bot));
+        let queues = self.node.store.depths().await?;
+        Ok(FleetView { fleet, bots, silent, chats, providers, budgets, stops, queues })
     }
 
     fn owner_name(&self, budget: &BudgetSnapshot) -> Option<String> {
@@ -258,6 +272,7 @@ impl RunningFleet {
     pub(super) fn begin_stopping(&self) {
         self.health.fall_silent();
         self.stopping.store(true, Ordering::Release);
+        self.events.close();
     }
 
     /// Returns whether the fleet's root runs.

@@ -11,6 +11,7 @@
 //! | `telegram` | all bots get their updates, and sends are not stopped |
 //! | `sends` | Telegram took one of the last messages, or refused fewer than three |
 //! | `quarantined`, `refused`, `paused` | no actor is in quarantine, no token is refused, no bot is paused for long |
+//! | `sealed` | no bot's token is sealed by a key that the node lacks |
 //! | `provider NAME` | its breaker is closed, a key is usable, and it answered one of the last calls, or its probe |
 //! | `redis` | it is connected; only where one is set |
 //! | `clock` | Telegram's time is within 30 s of the database's |
@@ -36,6 +37,7 @@ use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::actors::provider::snapshot::ProviderSnapshot;
 use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::ownership::Lease;
+use botfleet_actors::domain::silence::Silence;
 use botfleet_actors::policy::breaker::BreakerState;
 use botfleet_actors::policy::hush::Hush;
 use botfleet_actors::ports::llm::LlmProvider;
@@ -322,6 +324,7 @@ impl HealthWatch {
         let known = self.known();
         let mut checks = vec![self.database(), self.committer(), self.polls(&known), self.sends()];
         checks.extend(bots(&known));
+        checks.push(self.sealed());
         checks.extend(self.providers().iter().map(|(name, _)| self.provider(&known, name)));
         if self.redis {
             checks.push(check(
@@ -400,6 +403,15 @@ impl HealthWatch {
             wrong.push(format!("does not answer: {reason}"));
         }
         check(&format!("provider {name}"), (!wrong.is_empty()).then(|| wrong.join("; ")))
+    }
+
+    /// Checks that no bot of this node has a sealed token that the node cannot open.
+    fn sealed(&self) -> Check {
+        let silent = self.node.voices.silent_bots(self.node.clock.now());
+        let sealed = silent.into_iter().filter(|(_, why)| *why == Silence::Sealed);
+        let names = sealed.filter_map(|(bot, _)| Some(self.node.directory.bot_profile(bot)?.spec.name.clone()));
+        let names: Vec<String> = names.collect();
+        check("sealed", (!names.is_empty()).then(|| format!("this node lacks the key of {}", names.join(", "))))
     }
 
     fn clock(&self) -> Check {

@@ -1,11 +1,12 @@
 //! Gives people's orders to the owners of what they concern, on whichever node that is: releases, lifted pauses, delivery
-//! modes, another try for dead letters. Layer `runtime`.
+//! modes, another try for dead letters, words of operators. Layer `runtime`.
 //!
 //! An order is a row. Its owner hears of it over the bus, or finds it within half a second, and carries it out once.
 
 use std::time::Duration;
 
 use botfleet_actors::actors::fleet::child::Child;
+use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::dead_letter::{DeadLetter, DeadLetterId};
 use botfleet_actors::domain::ids::{BotId, InboxId};
 use botfleet_actors::domain::operator_order::{
@@ -68,9 +69,9 @@ pub struct OrderView {
     pub target: String,
     /// Number among the orders of the target: they are carried out in this order.
     pub number: i64,
-    /// Kind: `release`, `lift_pauses`, `set_delivery`, `redeliver`.
+    /// Kind: `release`, `lift_pauses`, `set_delivery`, `redeliver`, `say`, `take_over`, `delete`, `retract`.
     pub kind: String,
-    /// Arguments.
+    /// Arguments, without words that are said.
     pub arguments: serde_json::Value,
     /// Name of whoever gave it.
     pub by: String,
@@ -89,21 +90,26 @@ pub struct OrderView {
 }
 
 impl RunningFleet {
-    /// Gives an order, and waits a while for its end.
+    /// Gives an order, whose intent goes into the audit with it, and waits a while for its end.
     ///
     /// # Errors
     /// `Conflict` when too many orders wait for the target; the store's errors, after which the order may have been given.
     ///
     /// # Cancel safety
     /// A dropped call has given the order, or has not.
-    pub async fn order(&self, target: OrderTarget, task: OrderTask, by: &str) -> Result<OperatorOrder, OrderError> {
+    pub async fn order(
+        &self,
+        target: OrderTarget,
+        task: OrderTask,
+        act: AuditEntry,
+    ) -> Result<OperatorOrder, OrderError> {
         let id = OrderId(fastrand::i64(1..=i64::MAX));
-        let order = NewOrder { id, target, task, principal: by.to_owned(), lives: LIVES };
+        let order = NewOrder::new(id, target, task, LIVES, act);
         let Some(given) = self.node.store.give_order(&order).await? else {
             return Err(OrderError::Conflict(format!("{OPEN_ORDERS_MAX} orders wait for it already")));
         };
         tracing::warn!(
-            order.id = %id, order.target = %target, kind = given.kind, by, "control: an order was given"
+            order.id = %id, order.target = %target, kind = given.kind, by = given.principal, "control: an order was given"
         );
         self.node.tell([Hint::Order(target)]);
         Ok(self.until_over(given).await)
@@ -129,16 +135,21 @@ impl RunningFleet {
     ///
     /// # Errors
     /// The same as of [`RunningFleet::order`].
-    pub async fn set_delivery(&self, bot: BotId, mode: DeliveryMode, by: &str) -> Result<OperatorOrder, OrderError> {
-        self.order(OrderTarget::Bot(bot), OrderTask::SetDelivery { mode }, by).await
+    pub async fn set_delivery(
+        &self,
+        bot: BotId,
+        mode: DeliveryMode,
+        act: AuditEntry,
+    ) -> Result<OperatorOrder, OrderError> {
+        self.order(OrderTarget::Bot(bot), OrderTask::SetDelivery { mode }, act).await
     }
 
     /// Ends the pauses that Telegram asked a bot for.
     ///
     /// # Errors
     /// The same as of [`RunningFleet::order`].
-    pub async fn lift_pauses(&self, bot: BotId, by: &str) -> Result<OperatorOrder, OrderError> {
-        self.order(OrderTarget::Bot(bot), OrderTask::LiftPauses {}, by).await
+    pub async fn lift_pauses(&self, bot: BotId, act: AuditEntry) -> Result<OperatorOrder, OrderError> {
+        self.order(OrderTarget::Bot(bot), OrderTask::LiftPauses {}, act).await
     }
 
     /// Lets a quarantined actor run again, by the name that the fleet's view shows. Each node has the providers of its own, so
@@ -146,7 +157,7 @@ impl RunningFleet {
     ///
     /// # Errors
     /// `NotQuarantined` when no actor has that name; `UnknownNode`.
-    pub async fn release(&self, actor: &str, node: Option<&str>, by: &str) -> Result<OperatorOrder, OrderError> {
+    pub async fn release(&self, actor: &str, node: Option<&str>, act: AuditEntry) -> Result<OperatorOrder, OrderError> {
         let (target, provider) = match Child::named(actor, &self.node.directory) {
             Some(Child::Bot(bot)) => (OrderTarget::Bot(bot), None),
             Some(Child::Chat(chat)) => (OrderTarget::Chat(chat), None),
@@ -155,7 +166,7 @@ impl RunningFleet {
             }
             _ => return Err(OrderError::NotQuarantined(actor.to_owned())),
         };
-        self.order(target, OrderTask::Release { provider }, by).await
+        self.order(target, OrderTask::Release { provider }, act).await
     }
 
     fn node_named(&self, name: Option<&str>) -> Result<Incarnation, OrderError> {
@@ -168,18 +179,13 @@ impl RunningFleet {
         found.map(|node| node.incarnation).ok_or_else(|| OrderError::UnknownNode(name.to_owned()))
     }
 
-    /// Gives a dead letter another try.
+    /// Returns the bot or the chat that a dead letter belongs to.
     ///
     /// # Errors
     /// `Unknown` when no such letter is stored; `Conflict` when an update has no chat.
-    pub async fn redeliver(
-        &self,
-        letter: DeadLetterId,
-        confirm_duplicate: bool,
-        by: &str,
-    ) -> Result<OperatorOrder, OrderError> {
+    pub async fn target_of_letter(&self, letter: DeadLetterId) -> Result<OrderTarget, OrderError> {
         let unknown = || OrderError::Unknown(letter.to_string());
-        let target = match letter {
+        Ok(match letter {
             DeadLetterId::Update(InboxId(id)) => {
                 let before = DeadLetterId::Update(InboxId(id - 1));
                 let found = self.node.store.dead_letters(Some(before), 4).await?;
@@ -194,9 +200,22 @@ impl RunningFleet {
             DeadLetterId::Message(outbox) => {
                 OrderTarget::Bot(self.node.store.message(outbox).await?.ok_or_else(unknown)?.bot)
             }
-        };
+        })
+    }
+
+    /// Gives a dead letter of that bot or chat another try.
+    ///
+    /// # Errors
+    /// Those of an order.
+    pub async fn redeliver(
+        &self,
+        target: OrderTarget,
+        letter: DeadLetterId,
+        confirm_duplicate: bool,
+        act: AuditEntry,
+    ) -> Result<OperatorOrder, OrderError> {
         let task = OrderTask::Redeliver { letter: letter.to_string(), confirm_duplicate };
-        self.order(target, task, by).await
+        self.order(target, task, act).await
     }
 
     /// Returns an order.
@@ -236,7 +255,7 @@ impl RunningFleet {
             target,
             number: order.number,
             kind: order.kind.clone(),
-            arguments: order.arguments.clone(),
+            arguments: order.arguments_without_words(),
             by: order.principal.clone(),
             state: order.state,
             failure: order.failure(),

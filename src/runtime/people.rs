@@ -37,6 +37,7 @@ impl RunningFleet {
         let done = self.node.committer.commit(act).await?;
         if done != Applied::RightOutdated {
             self.node.right_stored(&right);
+            self.events.look_now();
         }
         tracing::warn!(right = right.right.as_str(), by, "a person's right");
         Ok(matches!(done, Applied::RightSet { already: true }))

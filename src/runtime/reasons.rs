@@ -66,6 +66,12 @@ pub struct TurnView {
     pub state: TurnState,
     /// Reason why the turn ended, or failed last.
     pub error: Option<String>,
+    /// Provider that answered.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Model that answered.
+    #[serde(default)]
+    pub model: Option<String>,
     /// Tokens that the turn's completion used, those of the prompt included.
     pub tokens: Option<u32>,
     /// Tokens of the prompt that the provider had kept from earlier ones: a part of `tokens`.
@@ -96,6 +102,11 @@ impl RunningFleet {
             let ours = known.chats.contains_key(&ChatId(id)).then_some(ChatId(id));
             ours.or_else(|| known.chats.values().find(|chat| chat.spec.telegram_id.0 == id).map(|chat| chat.id))
         })
+    }
+
+    /// Returns all chats of the configuration.
+    pub fn all_chats(&self) -> Vec<ChatId> {
+        self.node.directory.known().chats.keys().copied().collect()
     }
 
     /// Returns the number of a message's entry.
@@ -200,6 +211,8 @@ fn turn_view(turn: &Turn, messages: &[OutboxMessage], names: &BTreeMap<BotId, St
         delay_ms: u64::try_from(turn.due_at.since(turn.created_at).as_millis()).unwrap_or(u64::MAX),
         state: turn.progress.state,
         error: turn.progress.error.clone(),
+        provider: usage.map(|usage| usage.provider.clone()),
+        model: usage.map(|usage| usage.model.clone()),
         tokens: usage.map(|usage| usage.prompt_tokens.saturating_add(usage.completion_tokens)),
         cached_tokens: usage.map(|usage| usage.cached_tokens),
         messages: messages

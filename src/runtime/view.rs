@@ -21,6 +21,16 @@ pub struct BudgetView {
     pub budget: BudgetSnapshot,
 }
 
+/// A bot of the node that can speak nowhere.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SilentBot {
+    /// The bot's name in the manifest.
+    pub bot: String,
+    /// The reason: `no_token`, `sealed`, `refused`, `quarantined` or `paused`.
+    pub why: &'static str,
+}
+
 /// The view of the whole node.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -29,6 +39,8 @@ pub struct FleetView {
     pub fleet: FleetSnapshot,
     /// Every bot that runs, by name.
     pub bots: Vec<BotSnapshot>,
+    /// Every bot that can speak nowhere, and why, by name; one without a usable token does not run.
+    pub silent: Vec<SilentBot>,
     /// Every chat in memory, by name.
     pub chats: Vec<ChatSnapshot>,
     /// Every provider, by name.

@@ -51,8 +51,7 @@ pub(super) fn webhooks<'a>(
     bots: impl Iterator<Item = &'a BotProfile>,
     credentials: &Credentials,
 ) -> Webhooks {
-    let secrets: HashMap<_, _> =
-        bots.filter_map(|bot| Some((bot.id, credentials.webhook_secret(&bot.spec)?))).collect();
+    let secrets: HashMap<_, _> = bots.filter_map(|bot| Some((bot.id, credentials.webhook_secret(bot)?))).collect();
     Webhooks {
         public_url: settings.public_url().map(str::to_owned),
         max_connections: settings.max_connections.get(),
@@ -89,7 +88,7 @@ impl RunningFleet {
         looked.insert(bot, Instant::now());
         drop(looked);
         let profile = self.node.directory.bot_profile(bot)?;
-        let secret = self.credentials.renewed_webhook_secret(&profile.spec)?;
+        let secret = self.credentials.renewed_webhook_secret(&profile)?;
         self.webhooks.set_secret(bot, secret.clone());
         Some(secret)
     }
@@ -97,7 +96,8 @@ impl RunningFleet {
     /// Returns the secret of a bot; the secret of a bot that came with a later configuration is made now.
     fn webhook_secret(&self, bot: BotId) -> Option<WebhookSecret> {
         self.webhooks.secret(bot).or_else(|| {
-            let secret = self.credentials.webhook_secret(&self.node.directory.bot_profile(bot)?.spec)?;
+            let profile = self.node.directory.bot_profile(bot)?;
+            let secret = self.credentials.webhook_secret(&profile)?;
             self.webhooks.set_secret(bot, secret.clone());
             Some(secret)
         })

@@ -9,9 +9,11 @@
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
 //! | `configuration` | the configuration as a manifest and operators say it, and its last changes |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `secrets` | sealed secrets, and the keys that seal them |
 //! | `requests` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `sealing`, `verifying` | entries of the audit; the blocks that seal them; the check of their chain |
 //! | `operator_orders` | orders of operators to the owner of a bot or chat |
+//! | `speaking` | bots that operators have taken over, and messages that operators have deleted |
 //! | `expiry`, `growth` | removal of old texts, and of old rows; the end of turns and messages that nobody took in time |
 
 pub(super) mod archive;
@@ -28,6 +30,8 @@ pub(super) mod reads;
 pub(super) mod requests;
 pub(super) mod roster;
 pub(super) mod sealing;
+pub(super) mod secrets;
+pub(super) mod speaking;
 pub(super) mod tenure;
 pub(super) mod text;
 pub(super) mod values;
@@ -41,6 +45,7 @@ use botfleet_actors::ports::audit::audit_methods;
 use botfleet_actors::ports::configurations::configurations_methods;
 use botfleet_actors::ports::operators::operators_methods;
 use botfleet_actors::ports::requests::requests_methods;
+use botfleet_actors::ports::secrets::secrets_methods;
 use botfleet_actors::ports::store::store_methods;
 
 use self::text::Sql;
@@ -116,6 +121,11 @@ port! { $ store_methods Store for Engine by reads:
     operator_order = call operator_orders::operator_order;
     operator_orders = call operator_orders::operator_orders;
     message = one reads::MESSAGE;
+    interventions = call speaking::interventions;
+    sending = all speaking::SENDING;
+    said = call speaking::said;
+    retractions_due = call speaking::retractions_due;
+    retractions = call speaking::retractions;
 }
 
 port! { $ archive_methods Archive for Reads by archive:
@@ -132,6 +142,12 @@ port! { $ operators_methods Operators for Engine by operators:
 port! { $ requests_methods Requests for Engine by requests:
 }
 
+port! { $ secrets_methods Secrets for Engine by secrets:
+    secrets_after = all secrets::AFTER;
+    secret_keys = all secrets::KEYS;
+    secret_nodes = all secrets::NODES;
+}
+
 port! { $ configurations_methods Configurations for Engine by configuration:
 }
 
@@ -145,8 +161,17 @@ port! { $ audit_methods AuditLog for Engine by audit:
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
     let texts = [archive::ALL, configuration::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
-    let rights =
-        [expiry::ALL, growth::ALL, operator_orders::ALL, operators::ALL, orders::ALL, people::ALL, requests::ALL];
+    let rights = [
+        expiry::ALL,
+        growth::ALL,
+        operator_orders::ALL,
+        operators::ALL,
+        orders::ALL,
+        people::ALL,
+        requests::ALL,
+        speaking::ALL,
+    ];
+    let sealed = [secrets::ALL];
     let audit = [audit::ALL, sealing::ALL, verifying::ALL];
-    texts.into_iter().chain(rights).chain(audit).flatten().copied().collect()
+    texts.into_iter().chain(rights).chain(audit).chain(sealed).flatten().copied().collect()
 }

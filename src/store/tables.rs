@@ -13,6 +13,9 @@ use botfleet_actors::domain::operator_order::OperatorOrder;
 use botfleet_actors::domain::operators::{Operator, OperatorKey, OperatorSession};
 use botfleet_actors::domain::outbox::{OutboxMessage, SendProgress};
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::retraction::Retraction;
+use botfleet_actors::domain::secret::{SecretKey, SecretNode, StoredSecret};
+use botfleet_actors::domain::takeover::Takeover;
 use botfleet_actors::domain::transcript::{EntryKey, TranscriptEntry};
 use botfleet_actors::domain::turn::{Turn, TurnProgress};
 
@@ -120,7 +123,9 @@ tables! {
     allowance: Growing, goes(By "drop_allowances"), forgotten(Never "names no person");
     commit_mark only Postgres: Bounded, goes(Never "one row a process; tidying deletes those of a week ago"),
         forgotten(Never "names no person");
-    operator_order (OperatorOrder): Growing, goes(By "drop_orders"), forgotten(Never "holds names of the manifest and ids alone");
+    operator_order (OperatorOrder): Growing, goes(By "drop_orders"), forgotten(Never "an operator's own words, gone with the end of the order");
+    takeover (Takeover): Bounded, goes(By "drop_takeovers"), forgotten(Never "names operators and bots alone");
+    retraction (Retraction): Growing, goes(By "drop_retractions"), forgotten(Never "holds ids of the fleet's own messages");
     audit: Bounded, goes(By "drop_audit"), forgotten(Never "proves for a year what the person ordered");
     audit_entry: Growing, goes(By "drop_audit_entries"), forgotten(By "forget_audit");
     audit_block: Growing, goes(By "drop_audit_blocks"), forgotten(Never "holds hashes alone");
@@ -150,6 +155,9 @@ tables! {
     operator_recovery: Bounded, goes(Never "ten rows an account, each used once"), forgotten(Never "hashes of codes");
     operator_session (OperatorSession): Bounded, goes(By "drop_sessions"), forgotten(Never "an operator's own session");
     operator_key (OperatorKey): Bounded, goes(By "drop_keys"), forgotten(Never "an operator's own key");
+    secret (StoredSecret): Bounded, goes(Never "one row a bot or provider at most"), forgotten(Never "secrets of the fleet's own");
+    secret_key (SecretKey): Bounded, goes(Never "one row a key, of which there are few"), forgotten(Never "names no person");
+    secret_node (SecretNode): Bounded, goes(Never "one row a name of a node"), forgotten(Never "names no person");
     idempotency: Growing, goes(By "drop_requests"), forgotten(Never "answers to operators, gone after a day");
     first_admin: Bounded, goes(Never "one row, until there is an admin"), forgotten(Never "the hash of a link");
     resource: Bounded, goes(Never "one row a thing of the configuration"), forgotten(Never "is the manifest's or an operator's");

@@ -328,6 +328,11 @@ impl BotApi for TelegramBot {
         self.call(Effect::Write, &payload, None, |_| Ok(())).await
     }
 
+    async fn delete_message(&self, chat: TelegramChatId, message: MessageId) -> Result<(), TelegramError> {
+        let payload = payloads::DeleteMessage::new(ChatId(chat.0), sdk_message(message.0)?);
+        self.call(Effect::Write, &payload, None, |_| Ok(())).await
+    }
+
     async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
         let payload = payloads::GetChatAdministrators::new(ChatId(chat.0));
         let members: Vec<MemberResult> = self.call(Effect::Read, &payload, None, answer::typed).await?;

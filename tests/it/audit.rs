@@ -3,13 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind};
+use botfleet_actors::domain::audit::{Act, AuditObject, ObjectKind, PrincipalKind};
 use botfleet_actors::domain::chain::{AuditHead, AuditKey, AuditPlace, AuditQuery, HeadCheck};
 use botfleet_actors::domain::ids::TelegramUserId;
 use botfleet_actors::ports::store::StoreError;
 use botfleet_actors::testkit::rows::at;
 
-use super::audit_stage::{KEY, Ledger, Place, entry, fleet};
+use super::audit_stage::{KEY, Ledger, Place, entry, entry_of, fleet};
 
 #[tokio::test]
 async fn entries_are_listed_as_they_were_sealed_and_the_chain_verifies() {
@@ -32,18 +32,85 @@ async fn entries_are_listed_as_they_were_sealed_and_the_chain_verifies() {
             found.into_iter().map(|sealed| sealed.id.0).collect()
         };
         let any = AuditQuery::default;
-        assert_eq!(of(AuditQuery { after: AuditPlace { block: 2, place: 2 }, ..any() }).await, [6, 7, 8, 9]);
+        assert_eq!(of(AuditQuery { after: Some(AuditPlace { block: 2, place: 2 }), ..any() }).await, [6, 7, 8, 9]);
         assert_eq!(of(AuditQuery { until: Some(1), ..any() }).await, [1, 2, 3]);
         assert_eq!(of(AuditQuery { principal: Some("ayse".to_owned()), ..any() }).await, [2, 4, 6, 8]);
         assert_eq!(of(AuditQuery { object: Some("bot:2".to_owned()), ..any() }).await, [3, 6, 9]);
         assert_eq!(of(AuditQuery { since: Some(at(8)), ..any() }).await, [8, 9]);
         assert!(of(AuditQuery { act: Some("start".to_owned()), ..any() }).await.is_empty());
+        assert!(of(AuditQuery { since: Some(at(900)), ..any() }).await.is_empty());
+
+        let newest = || AuditQuery { newest_first: true, ..any() };
+        assert_eq!(of(newest()).await, [9, 8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(of(AuditQuery { after: Some(AuditPlace { block: 2, place: 2 }), ..newest() }).await, [4, 3, 2, 1]);
+        assert_eq!(of(AuditQuery { until: Some(2), since: Some(at(5)), ..newest() }).await, [6, 5]);
+        // Each combination of filters is a statement of its own.
+        for newest_first in [false, true] {
+            for bits in 0..8_u128 {
+                let given = |bit, text: &str| (bits & bit != 0).then(|| text.to_owned());
+                let (principal, act, object) = (given(1, "ayse"), given(2, "stop"), given(4, "bot:2"));
+                let mut expected: Vec<u128> = (1..=9)
+                    .filter(|id| bits & 1 == 0 || id % 2 == 0)
+                    .filter(|id| bits & 4 == 0 || id % 3 == 0)
+                    .collect();
+                if newest_first {
+                    expected.reverse();
+                }
+                assert_eq!(of(AuditQuery { newest_first, principal, act, object, ..any() }).await, expected, "{bits}");
+            }
+        }
         // Another process goes on.
         drop(ledger);
         let ledger = place.open().await;
         assert_eq!(ledger.seal(9).await, 1);
         let found = ledger.log.verify_audit(Some(&KEY), Some(&ledger.head().await)).await.unwrap();
         assert_eq!((found.bad, found.blocks, found.head_check), (None, 4, HeadCheck::Found));
+    }
+}
+
+/// A newer version may have written acts, kinds and fields that this one does not know.
+#[tokio::test]
+async fn an_entry_of_another_version_is_shown_without_its_contents_and_hides_no_other() {
+    for place in Place::both().await {
+        let ledger = place.open().await;
+        for id in 1..=5 {
+            ledger.log.record(&entry(id, Act::Rebalance, fleet()).as_intent()).await.unwrap();
+        }
+        place
+            .as_owner(
+                "UPDATE audit_entry SET body = replace(body, '\"act\":\"rebalance\"', '\"act\":\"teleport\"') \
+                 WHERE id LIKE '%1' OR id LIKE '%2' OR id LIKE '%4'",
+            )
+            .await;
+        let open = ledger.log.open_intents(at(900), 2).await.unwrap();
+        assert_eq!(open.iter().map(|intent| intent.id.0).collect::<Vec<_>>(), [3, 5], "those between are skipped");
+        ledger.seal(1).await;
+        let all = ledger.all().await;
+        let shown: Vec<_> = all.iter().map(|sealed| (sealed.id.0, sealed.entry.is_some(), sealed.unread)).collect();
+        assert_eq!(shown, [(1, false, true), (2, false, true), (3, true, false), (4, false, true), (5, true, false)]);
+        assert!(all.iter().all(|sealed| sealed.hash.len() == 64 && sealed.place.block == 1));
+    }
+}
+
+#[tokio::test]
+async fn i12_entries_of_accounts_and_keys_verify_fold_and_are_found_by_name() {
+    for place in Place::both().await {
+        let ledger = place.open().await;
+        ledger.log.record(&entry_of(1, PrincipalKind::User, "4711", "ada")).await.unwrap();
+        ledger.log.record(&entry_of(2, PrincipalKind::Key, "0123456789abcdef", "ada/backup")).await.unwrap();
+        ledger.seal(1).await;
+        let found = ledger.verify().await;
+        assert_eq!((found.bad, found.entries), (None, 2));
+        for (name, ids) in [("ada", vec![1]), ("ada/backup", vec![2]), ("4711", vec![]), ("0123456789abcdef", vec![])] {
+            let query = AuditQuery { principal: Some(name.to_owned()), limit: 9, ..AuditQuery::default() };
+            let found = ledger.log.audit_entries(&query).await.unwrap();
+            assert_eq!(found.into_iter().map(|sealed| sealed.id.0).collect::<Vec<u128>>(), ids, "{name}");
+        }
+        place.keep().await;
+        place.as_owner("UPDATE audit_entry SET principal = '4711' WHERE place = 1").await;
+        assert_eq!(ledger.verify().await.bad.map(|bad| bad.number), Some(1), "the column says what the entry says");
+        place.undo().await;
+        assert_eq!(ledger.log.fold_audit(at(900), at(900), Some(&KEY)).await.unwrap(), 2);
     }
 }
 
@@ -188,7 +255,9 @@ async fn two_sealers_at_once_make_one_chain() {
     for place in Place::both().await {
         let one = place.open().await;
         let other = match &place {
-            Place::Sqlite(_) => Ledger { log: one.log.clone(), store: one.store.clone() },
+            Place::Sqlite(_) => {
+                Ledger { log: one.log.clone(), store: one.store.clone(), operators: one.operators.clone() }
+            }
             Place::Postgres(_) => place.open().await,
         };
         for round in 0..10 {

@@ -117,7 +117,10 @@ async fn what_cannot_be_audited_is_not_done() {
     assert!(operations.export_audit(&by.grant().unwrap()).await.is_err());
     let drain = operations.set_draining(&by.grant().unwrap(), "embedded", true).await.unwrap_err();
     assert_ne!(drain.code, Code::Conflict, "the order did not come so far");
+    assert!(operations.lift_pauses(&by.grant().unwrap(), "Ada").await.is_err());
     on_file(&stage, "DROP TRIGGER refuse").await;
+    let orders = operations.orders(&by.grant().unwrap(), None, None).await.unwrap();
+    assert!(orders.orders.is_empty(), "{:?}", orders.orders);
 
     let view = operations.view(&by.grant().unwrap()).await.unwrap();
     assert!(view.stops.is_empty(), "{:?}", view.stops);
@@ -139,7 +142,7 @@ async fn the_audit_is_listed_checked_and_exported_by_commands() {
     let listed = loop {
         let (code, listed, _) = command(&stage, &["audit", "list", "--object", "fleet"]).await;
         assert_eq!(code, Some(0));
-        if listed.lines().count() == 2 {
+        if listed.lines().filter(|line| !line.starts_with(' ')).count() == 2 {
             break listed;
         }
         assert!(Instant::now() < until, "{listed}");

@@ -47,7 +47,7 @@ async fn an_entry_begun_early_and_ended_late_is_in_a_later_block_and_missed_by_n
     assert_eq!(seen.iter().map(|sealed| sealed.id.0).collect::<Vec<_>>(), [5]);
     slow.execute("COMMIT").await.unwrap();
     assert_eq!(ledger.seal(7).await, 1);
-    let next = AuditQuery { after: seen[0].place, limit: 9, ..AuditQuery::default() };
+    let next = AuditQuery { after: Some(seen[0].place), limit: 9, ..AuditQuery::default() };
     let next = ledger.log.audit_entries(&next).await.unwrap();
     assert_eq!((next.len(), next[0].id.0, next[0].place.block), (1, 1, 2));
     assert_eq!(next[0].entry, Some(early));
@@ -87,7 +87,7 @@ async fn the_role_that_runs_the_fleet_cannot_change_the_audit() {
     assert!(Schema::connect(&address(&url)).await.unwrap().audit_is_guarded().await.unwrap());
 
     let store = Arc::new(PgStore::open(&StoreSettings::default(), &address(&url)).await.unwrap());
-    let ledger = Ledger { log: store.clone(), store };
+    let ledger = Ledger { log: store.clone(), operators: store.clone(), store };
     // What is a year old goes: these are of the year 2001, the others of the year 2100.
     let (old, young) = (Timestamp::from_secs(1_000_000_000), Timestamp::from_secs(4_102_444_800));
     let of = |at, entry: AuditEntry| AuditEntry { at, ..entry };

@@ -11,6 +11,7 @@ use botfleet_actors::domain::audit::{
 };
 use botfleet_actors::domain::chain::{AuditHead, AuditKey, AuditQuery, SealedEntry, Verification};
 use botfleet_actors::ports::audit::AuditLog;
+use botfleet_actors::ports::operators::Operators;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::rows::at;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -31,6 +32,7 @@ pub(super) enum Place {
 pub(super) struct Ledger {
     pub(super) log: Arc<dyn AuditLog>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) operators: Arc<dyn Operators>,
 }
 
 impl Place {
@@ -48,11 +50,11 @@ impl Place {
             Self::Sqlite(folder) => {
                 let settings = StoreSettings { path: Self::file(folder), ..StoreSettings::default() };
                 let store = Arc::new(SqliteStore::open(&settings).await.unwrap());
-                Ledger { log: store.clone(), store }
+                Ledger { log: store.clone(), operators: store.clone(), store }
             }
             Self::Postgres(database) => {
                 let store = Arc::new(store(database).await);
-                Ledger { log: store.clone(), store }
+                Ledger { log: store.clone(), operators: store.clone(), store }
             }
         }
     }
@@ -135,6 +137,12 @@ pub(super) fn entry(id: u128, act: Act, object: AuditObject) -> AuditEntry {
         after: Some(serde_json::json!({ "n": id as u64, "a quote": "'\"" })),
         origin: Origin::new(Some("127.0.0.1".to_owned()), Some("curl"), Some("r1"), "n1"),
     }
+}
+
+/// Returns an entry of somebody with an id.
+pub(super) fn entry_of(id: u128, kind: PrincipalKind, account: &str, name: &str) -> AuditEntry {
+    let principal = AuditPrincipal { kind, id: Some(account.to_owned()), name: name.to_owned() };
+    AuditEntry { principal, ..entry(id, Act::Stop, fleet()) }
 }
 
 pub(super) fn fleet() -> AuditObject {

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod configuration;
+mod events;
+mod limits;
 mod orders;
+mod secrets;
 mod sign_in;
 
 use std::time::{Duration, Instant};
@@ -43,9 +46,14 @@ impl ClusterStage {
 
     /// Does the same with a bus, or without one.
     async fn raise(name: &str, nodes: usize, bus: bool) -> Self {
+        Self::raise_with(name, nodes, bus, ProviderSpec::default()).await
+    }
+
+    /// Does the same with a model of one's own.
+    async fn raise_with(name: &str, nodes: usize, bus: bool, provider: ProviderSpec) -> Self {
         let mut spec = SimulationSpec::of(WorldSpec::fleet(7, 4, 2));
         let latency = Latency { median: Duration::from_millis(20), sigma: 0.0 };
-        spec.provider = ProviderSpec { latency, api_key: Some(PROVIDER_KEY.to_owned()), ..ProviderSpec::default() };
+        spec.provider = ProviderSpec { latency, api_key: Some(PROVIDER_KEY.to_owned()), ..provider };
         let simulation = Simulation::start(spec).await.unwrap();
         let database = Postgres::shared().await.unwrap().create_database(name).await.unwrap();
         let mut stage = Self { simulation, nodes: Vec::new(), folder: tempfile::tempdir().unwrap(), database, bus };

@@ -104,9 +104,8 @@ async fn health_tells_of_each_part() {
     assert_eq!(stage.get("/health/ready").await.status(), StatusCode::OK);
     let health = stage.until_json("/health", |health| health["status"] == "healthy").await;
     let parts: Vec<_> = health["checks"].as_array().unwrap().iter().map(|check| &check["name"]).collect();
-    let named =
-        ["database", "committer", "telegram", "sends", "quarantined", "refused", "paused", "provider sim", "clock"];
-    assert_eq!(parts, [&named[..], &["disk", "budgets"]].concat());
+    let named = ["database", "committer", "telegram", "sends", "quarantined", "refused", "paused", "sealed"];
+    assert_eq!(parts, [&named[..], &["provider sim", "clock", "disk", "budgets"]].concat());
     stage.simulation.world.revoke_token(stage.simulation.world.spec().bots[0].id).unwrap();
     let health = stage.until_json("/health", |health| health["status"] == "degraded").await;
     let wrong = health["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);

@@ -4,6 +4,10 @@
 
 use std::time::Duration;
 
+use botfleet::api::dead_letters;
+use botfleet::api::route::{Call, Nothing};
+use botfleet::api::users::{self, Within};
+use botfleet::operate::principal::Role;
 use botfleet_loadtest::harness::files::ProductOptions;
 use botfleet_world::scenario::file::Scenario;
 use botfleet_world::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
@@ -11,6 +15,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::fleet_stage::{DEADLINE, FleetStage, binary, options};
+use crate::sign_in::{local, new_user, refused, sign_in, with};
 
 async fn until_letter(stage: &FleetStage, ending: &str) -> Value {
     let found = |letters: &Value| letters["dead_letters"][0]["state"] == ending;
@@ -59,8 +64,13 @@ async fn i4_a_message_of_unknown_fate_is_resent_only_when_a_person_accepts_a_dou
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("may_duplicate")));
     stage.settle().await;
     assert_eq!(stage.json("/api/v1/dead-letters").await["dead_letters"].as_array().unwrap().len(), 1);
-    let (status, _) = redeliver(&stage, &letter, &json!({ "confirm_duplicate": true })).await;
-    assert_eq!(status, StatusCode::OK);
+    // Whoever operates that bot alone may say so.
+    let within = Within { bots: vec![stage.simulation.world.spec().bots[0].username.clone()], chats: Vec::new() };
+    local(&stage).call(with::<users::Add>(new_user("ada", Role::Operator, Some(within)))).await.unwrap();
+    let id = letter["id"].as_str().unwrap().to_owned();
+    let again = dead_letters::Redelivery { confirm_duplicate: true };
+    let again = Call::<dead_letters::Redeliver>::new(dead_letters::LetterOf { id }, Nothing {}, again);
+    assert_eq!(refused(&sign_in(&stage, "ada").await, again).await, "done");
     stage.until_sent(1).await;
     stage.settle().await;
 }
@@ -107,7 +117,7 @@ async fn letters_and_actors_that_are_not_there_are_problems() {
         assert_ne!(answer.status(), StatusCode::OK, "{id}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
     }
-    assert_eq!(stage.get("/api/v1/dead-letters?after=nonsense").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(stage.get("/api/v1/dead-letters?after=nonsense").await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(stage.get("/api/v1/dead-letters?page=1").await.status(), StatusCode::BAD_REQUEST);
     for actor in ["bot fleet_1_bot", "nobody"] {
         let answer = stage.post("/api/v1/control/release", &json!({ "actor": actor })).await;

@@ -93,7 +93,7 @@ async fn all(stage: &FleetStage, chat: &str) -> Vec<Value> {
     loop {
         let page = stage.json(&path_of(chat, &query)).await;
         found.extend(page["decisions"].as_array().unwrap().iter().cloned());
-        let Some(next) = page["next"].as_i64() else { return found };
+        let Some(next) = page["next"].as_str() else { return found };
         query = format!("limit=200&turns=true&before={next}");
     }
 }

@@ -216,6 +216,16 @@ async fn a_named_proxy_is_believed_and_a_stranger_is_not() {
     assert!(answer.status() == StatusCode::OK && strict(&answer), "the proxy says that the client's way is encrypted");
     let answer = program.get(http::builder(), loopback(), "/metrics", claims()).await;
     assert_eq!(answer.status(), StatusCode::NOT_FOUND, "the client is not on this machine");
+    for unclear in [
+        headers(&[("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=198.51.100.1")]),
+        headers(&[("x-forwarded-for", "nonsense")]),
+        headers(&[("forwarded", "for=\"x")]),
+    ] {
+        for path in ["/docs", "/api/v1/fleet", "/metrics", "/setup/x"] {
+            let answer = program.get(http::builder(), loopback(), path, unclear.clone()).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}: nobody knows who asks");
+        }
+    }
 
     let here = address_here();
     let settings = format!("listen = \"0.0.0.0:0\"\nhosts = [\"botfleet.test\"]\nplaintext = [\"{here}\"]\n");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use botfleet::llm::provider::HttpProvider;
 use botfleet::llm::settings::{LlmProviderSettings, ProviderKind};
+use botfleet::outbound::origin::Origin;
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, FinishReason, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role,
 };
@@ -44,7 +45,7 @@ fn request() -> CompletionRequest {
 }
 
 async fn ask(settings: &LlmProviderSettings) -> Result<Completion, LlmError> {
-    HttpProvider::new("p", settings).unwrap().complete(KeyIndex(0), request()).await
+    HttpProvider::new("p", settings, &Origin::Trusted).unwrap().complete(KeyIndex(0), request()).await
 }
 
 async fn ask_once(line: Line, settings: impl Fn(String) -> LlmProviderSettings) -> Result<Completion, LlmError> {
@@ -212,7 +213,7 @@ async fn the_key_shows_in_no_error_and_no_debug_output() {
     let script = [answer(401, echo()), answer(500, echo()), answer(200, KEY), Line::Reset];
     let server = Scripted::start(script.clone()).await;
     let settings = settings(server.url());
-    let provider = HttpProvider::new("p", &settings).unwrap();
+    let provider = HttpProvider::new("p", &settings, &Origin::Trusted).unwrap();
     let mut shown = format!("{settings:?} {provider:?}");
     for _ in script {
         writeln!(shown, "{:?}", provider.complete(KeyIndex(0), request()).await.unwrap_err()).unwrap();
@@ -229,7 +230,7 @@ async fn settings_that_cannot_work_are_refused_at_start() {
     let keyless = LlmProviderSettings { kind: ProviderKind::Groq, api_keys: Vec::new(), ..base() };
     let broken = LlmProviderSettings { api_keys: vec!["a\nb".into()], ..base() };
     for settings in [none, odd, keyless, broken] {
-        assert!(HttpProvider::new("p", &settings).is_err(), "{settings:?}");
+        assert!(HttpProvider::new("p", &settings, &Origin::Trusted).is_err(), "{settings:?}");
     }
 }
 
@@ -244,7 +245,7 @@ async fn a_probe_asks_only_whether_the_provider_answers() {
         (Line::Reset, false),
     ] {
         let server = Scripted::start([line.clone()]).await;
-        let provider = HttpProvider::new("p", &settings(server.url())).unwrap();
+        let provider = HttpProvider::new("p", &settings(server.url()), &Origin::Trusted).unwrap();
         assert_eq!(provider.probe().await.is_ok(), reachable, "{line:?}");
         assert!(server.seen()[0].head.starts_with("GET /models "), "{line:?}");
     }
@@ -258,7 +259,7 @@ async fn the_simulated_provider_answers_plain_and_streamed() {
     let base = format!("{}/v1", simulation.base_url());
     for settings in [settings(base.clone()), streaming(base)] {
         let settings = LlmProviderSettings { timeout: Duration::from_secs(10), ..settings };
-        let provider = HttpProvider::new("sim", &settings).unwrap();
+        let provider = HttpProvider::new("sim", &settings, &Origin::Trusted).unwrap();
         provider.probe().await.unwrap();
         let completion = provider.complete(KeyIndex(0), request()).await.unwrap();
         assert!(!completion.text.is_empty() && completion.completion_tokens.is_some(), "{completion:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use botfleet::llm::provider::HttpProvider;
 use botfleet::llm::settings::LlmProviderSettings;
+use botfleet::outbound::origin::Origin;
 use botfleet_actors::ports::llm::{
     Completion, CompletionRequest, FinishReason, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role,
 };
@@ -37,7 +38,7 @@ fn request() -> CompletionRequest {
 async fn ask_all(lines: impl IntoIterator<Item = Line>, stream: bool) -> Vec<Outcome> {
     let lines: Vec<Line> = lines.into_iter().collect();
     let server = Scripted::start(lines.clone()).await;
-    let provider = HttpProvider::new("p", &settings(server.url(), stream)).unwrap();
+    let provider = HttpProvider::new("p", &settings(server.url(), stream), &Origin::Trusted).unwrap();
     let mut outcomes = Vec::new();
     for _ in lines {
         outcomes.push(provider.complete(KeyIndex(0), request()).await);

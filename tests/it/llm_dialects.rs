@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use botfleet::llm::provider::HttpProvider;
 use botfleet::llm::settings::{LlmProviderSettings, Parameter, Roles};
+use botfleet::outbound::origin::Origin;
 use botfleet_actors::ports::llm::{CompletionRequest, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role};
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ async fn a_refused_parameter_is_left_out_at_once_and_from_then_on_for_that_model
         well(),
     ];
     let server = Scripted::start(script).await;
-    let provider = HttpProvider::new("p", &settings(server.url())).unwrap();
+    let provider = HttpProvider::new("p", &settings(server.url()), &Origin::Trusted).unwrap();
     for model in ["new", "new", "old"] {
         assert_eq!(provider.complete(KeyIndex(0), request(model)).await.unwrap().text, "Now.");
     }
@@ -75,7 +76,7 @@ async fn roles_are_merged_for_a_server_that_refuses_them_and_from_then_on() {
         ("System role not supported", 500, ["user", "assistant", "user"]),
     ] {
         let server = Scripted::start([refusal(status, refused, None), well(), well()]).await;
-        let provider = HttpProvider::new("p", &settings(server.url())).unwrap();
+        let provider = HttpProvider::new("p", &settings(server.url()), &Origin::Trusted).unwrap();
         for _ in 0..2 {
             provider.complete(KeyIndex(0), request("m")).await.unwrap();
         }
@@ -93,7 +94,7 @@ async fn roles_are_merged_for_a_server_that_refuses_them_and_from_then_on() {
 async fn a_refusal_that_quotes_people_teaches_nothing_that_lasts() {
     let quoted = || refusal(400, "cannot handle 'Tom: temperature and max_tokens, roles must alternate'", None);
     let server = Scripted::start((0..5).map(|_| quoted()).chain([well()])).await;
-    let provider = HttpProvider::new("p", &settings(server.url())).unwrap();
+    let provider = HttpProvider::new("p", &settings(server.url()), &Origin::Trusted).unwrap();
     let outcome = provider.complete(KeyIndex(0), request("m")).await;
     assert!(matches!(&outcome, Err(LlmError::Rejected(words)) if !words.contains("Tom")), "{outcome:?}");
     provider.complete(KeyIndex(0), request("m")).await.unwrap();
@@ -105,7 +106,7 @@ async fn a_refusal_that_quotes_people_teaches_nothing_that_lasts() {
 async fn a_lesson_that_does_not_help_is_not_kept() {
     let refused = || refusal(400, "temperature is out of range", None);
     let server = Scripted::start([refused(), refusal(400, "no", None), well()]).await;
-    let provider = HttpProvider::new("p", &settings(server.url())).unwrap();
+    let provider = HttpProvider::new("p", &settings(server.url()), &Origin::Trusted).unwrap();
     let outcome = provider.complete(KeyIndex(0), request("m")).await;
     assert!(matches!(outcome, Err(LlmError::Rejected(_))), "{outcome:?}");
     provider.complete(KeyIndex(0), request("m")).await.unwrap();
@@ -120,7 +121,7 @@ async fn the_manifest_says_beforehand_what_is_never_sent() {
         omit: vec![Parameter::Temperature, Parameter::MaxTokens],
         ..settings(server.url())
     };
-    let provider = HttpProvider::new("p", &settings).unwrap();
+    let provider = HttpProvider::new("p", &settings, &Origin::Trusted).unwrap();
     provider.complete(KeyIndex(0), request("m")).await.unwrap();
     let body = server.seen().remove(0).body;
     assert_eq!(roles(&body), ["user", "assistant", "user"]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use botfleet::llm::provider::HttpProvider;
 use botfleet::llm::settings::{LlmProviderSettings, ProviderKind};
+use botfleet::outbound::origin::Origin;
 use botfleet_actors::ports::llm::{
     AnswerSchema, CompletionRequest, EmbeddingRequest, KeyIndex, LlmError, LlmProvider as _, PromptMessage, Role,
 };
@@ -36,7 +37,7 @@ fn request() -> CompletionRequest {
 /// Returns the request that a provider of that kind sends.
 async fn sent(kind: ProviderKind, request: CompletionRequest) -> Value {
     let server = Scripted::start([answer(200, SAID)]).await;
-    let provider = HttpProvider::new("p", &settings(kind, server.url())).unwrap();
+    let provider = HttpProvider::new("p", &settings(kind, server.url()), &Origin::Trusted).unwrap();
     provider.complete(KeyIndex(0), request).await.unwrap();
     server.seen().remove(0).body
 }
@@ -44,7 +45,7 @@ async fn sent(kind: ProviderKind, request: CompletionRequest) -> Value {
 #[tokio::test]
 async fn each_call_goes_out_with_the_key_it_names() {
     let server = Scripted::start([answer(200, SAID), answer(200, SAID)]).await;
-    let provider = HttpProvider::new("p", &settings(ProviderKind::Compatible, server.url())).unwrap();
+    let provider = HttpProvider::new("p", &settings(ProviderKind::Compatible, server.url()), &Origin::Trusted).unwrap();
     assert_eq!(provider.keys(), 2);
     for key in [1, 0] {
         provider.complete(KeyIndex(key), request()).await.unwrap();
@@ -65,7 +66,8 @@ async fn a_stream_that_does_not_begin_is_given_up_early() {
             first_token_timeout: Duration::from_millis(100),
             ..settings(ProviderKind::Compatible, server.url())
         };
-        let outcome = HttpProvider::new("p", &settings).unwrap().complete(KeyIndex(0), request()).await;
+        let outcome =
+            HttpProvider::new("p", &settings, &Origin::Trusted).unwrap().complete(KeyIndex(0), request()).await;
         let early = matches!(&outcome, Err(LlmError::Unavailable(words)) if words.contains("first token"));
         assert!(early || matches!(outcome, Err(LlmError::Garbage(_))), "{line:?}: {outcome:?}");
     }
@@ -98,14 +100,14 @@ async fn reasoning_before_the_text_is_left_out_and_tools_are_no_answer() {
         let body =
             json!({"choices": [{"message": {"content": content, "reasoning_content": "hm"}, "finish_reason": "stop"}]});
         let server = Scripted::start([answer(200, body.to_string())]).await;
-        let provider = HttpProvider::new("p", &settings(ProviderKind::Ollama, server.url())).unwrap();
+        let provider = HttpProvider::new("p", &settings(ProviderKind::Ollama, server.url()), &Origin::Trusted).unwrap();
         let outcome = provider.complete(KeyIndex(0), request()).await.map(|completion| completion.text);
         let expected = expected.map(str::to_owned).map_err(|words| LlmError::Garbage(words.to_owned()));
         assert_eq!(outcome, expected, "{content}");
     }
     let body = json!({"choices": [{"message": {"content": null, "tool_calls": [{"id": "1"}]}, "finish_reason": "tool_calls"}]});
     let server = Scripted::start([answer(200, body.to_string())]).await;
-    let provider = HttpProvider::new("p", &settings(ProviderKind::Openai, server.url())).unwrap();
+    let provider = HttpProvider::new("p", &settings(ProviderKind::Openai, server.url()), &Origin::Trusted).unwrap();
     let outcome = provider.complete(KeyIndex(0), request()).await;
     assert_eq!(outcome, Err(LlmError::Garbage("answer calls tools that nobody offered".to_owned())));
 }
@@ -121,7 +123,7 @@ async fn embeddings_come_in_the_order_of_their_texts() {
     let server = Scripted::start(script).await;
     // Embeddings are never streamed.
     let settings = LlmProviderSettings { stream: true, ..settings(ProviderKind::Openai, server.url()) };
-    let provider = HttpProvider::new("p", &settings).unwrap();
+    let provider = HttpProvider::new("p", &settings, &Origin::Trusted).unwrap();
     let wish = || EmbeddingRequest { model: "e".to_owned(), texts: vec!["a".to_owned(), "b".to_owned()] };
     let embeddings = provider.embed(KeyIndex(1), wish()).await.unwrap();
     assert_eq!((embeddings.vectors, embeddings.tokens), (vec![vec![1.0, 2.0], vec![3.0, 4.0]], Some(7)));
@@ -147,7 +149,7 @@ async fn thinking_is_counted_among_the_tokens_of_the_answer() {
     for (usage, expected) in usage {
         let body = json!({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": usage});
         let server = Scripted::start([answer(200, body.to_string())]).await;
-        let provider = HttpProvider::new("p", &settings(ProviderKind::Gemini, server.url())).unwrap();
+        let provider = HttpProvider::new("p", &settings(ProviderKind::Gemini, server.url()), &Origin::Trusted).unwrap();
         let completion = provider.complete(KeyIndex(0), request()).await.unwrap();
         assert_eq!((completion.prompt_tokens, completion.completion_tokens), expected, "{usage}");
     }
@@ -157,7 +159,8 @@ async fn thinking_is_counted_among_the_tokens_of_the_answer() {
 async fn no_provider_can_ask_for_more_than_a_day_of_silence() {
     for head in ["retry-after: 1e18\r\n", "retry-after-ms: 18446744073709551615\r\n"] {
         let server = Scripted::start([Line::Answer(429, head, "{}".to_owned())]).await;
-        let provider = HttpProvider::new("p", &settings(ProviderKind::Compatible, server.url())).unwrap();
+        let provider =
+            HttpProvider::new("p", &settings(ProviderKind::Compatible, server.url()), &Origin::Trusted).unwrap();
         let outcome = provider.complete(KeyIndex(0), request()).await;
         let day = Some(Duration::from_secs(86_400));
         assert_eq!(outcome, Err(LlmError::RateLimited { retry_after: day }), "{head}");

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,12 +12,14 @@ use botfleet::store::sqlite::SqliteStore;
 use botfleet_actors::domain::audit::{
     Act, AuditEntry, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, Phase, PrincipalKind,
 };
+use botfleet_actors::domain::ids::BotId;
 use botfleet_actors::domain::operators::{
     Grants, KEYS_MAX, Operator, OperatorId, OperatorKey, OperatorSession, Profile, Reach, Role,
 };
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::ports::operators::{CODES_A_MINUTE, Change, Operators};
+use botfleet_actors::ports::operators::{CODES_A_MINUTE, CODES_AN_HOUR, Change, Operators};
 
+use super::audit_stage::Place;
 use super::postgres::{database, store};
 
 fn entry() -> AuditEntry {
@@ -35,6 +38,7 @@ fn entry() -> AuditEntry {
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const EARLIER: Timestamp = Timestamp::from_millis(1_789_000_000_000);
 
 fn grants(role: Role) -> Grants {
     Grants { role, reach: Reach::Everything, reads_texts: false }
@@ -159,6 +163,15 @@ async fn the_last_admin_stays(store: Arc<dyn Operators>) {
     assert_eq!(both, [Change::Done, Change::LastAdmin]);
     let left = store.operators().await.unwrap().into_iter().find(Operator::is_working_admin).unwrap();
     assert_eq!(store.remove_operator(left.id, left.version, &entry()).await, Ok(Change::LastAdmin));
+    // Who has a part of the fleet, or cannot sign in, is no admin to fall back on.
+    let part = Reach::Within { bots: BTreeSet::from([BotId(1)]), chats: BTreeSet::new() };
+    let of_a_part = Grants { reach: part, ..grants(Role::Admin) };
+    let partial = Operator { grants: of_a_part, ..operator(9, "cem", Role::Admin) };
+    let mute = Operator { password: None, ..operator(10, "deniz", Role::Admin) };
+    for other in [&partial, &mute] {
+        store.add_operator(other, &entry()).await.unwrap();
+    }
+    assert_eq!(store.remove_operator(left.id, left.version, &entry()).await, Ok(Change::LastAdmin));
     let disabled = Operator { disabled_at: Some(NOW), ..left };
     assert_eq!(store.change_operator(&disabled, false, &entry()).await, Ok(Change::LastAdmin));
     assert!(store.has_admin().await.unwrap());
@@ -240,11 +253,47 @@ async fn a_code_is_used_once(store: Arc<dyn Operators>) {
         assert!(tries <= 2 * CODES_A_MINUTE, "tries have no end");
     }
     assert!(tries >= CODES_A_MINUTE, "{tries}");
-    store.set_recovery(ada.id, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+    let hashes = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let enrolled = Operator { seed: Some("s1.x".to_owned()), ..ada.clone() };
+    assert_eq!(store.take_second_factor(&enrolled, &hashes(&["a", "b"]), &entry()).await, Ok(Change::Done));
+    assert_eq!(store.operator_named("ada").await.unwrap().unwrap().seed.as_deref(), Some("s1.x"));
     let (first, second) = tokio::join!(store.use_recovery(ada.id, "a"), store.use_recovery(ada.id, "a"));
     assert!(first.unwrap() ^ second.unwrap());
-    store.set_recovery(ada.id, &["c".to_owned()]).await.unwrap();
+    assert_eq!(store.take_second_factor(&enrolled, &hashes(&["x"]), &entry()).await, Ok(Change::Stale));
+    assert!(store.use_recovery(ada.id, "b").await.unwrap(), "who came too late changed no code");
+    let enrolled = Operator { version: 2, ..enrolled };
+    assert_eq!(store.take_second_factor(&enrolled, &hashes(&["b", "c"]), &entry()).await, Ok(Change::Done));
+    let taken = entry();
+    store.add_operator(&operator(8, "bela", Role::Viewer), &taken).await.unwrap();
+    let enrolled = Operator { version: 3, seed: Some("s1.y".to_owned()), ..enrolled };
+    assert!(store.take_second_factor(&enrolled, &hashes(&["y"]), &taken).await.is_err(), "the entry's id is taken");
+    assert_eq!(store.operator_named("ada").await.unwrap().unwrap().seed.as_deref(), Some("s1.x"), "all or nothing");
+    assert!(store.use_recovery(ada.id, "b").await.unwrap(), "and the codes are those of the seed");
     assert!(!store.use_recovery(ada.id, "b").await.unwrap() && store.use_recovery(ada.id, "c").await.unwrap());
+}
+
+/// Whoever knows the password must not try codes for ever, five a minute.
+#[tokio::test]
+async fn i12_an_account_has_so_many_tries_of_codes_an_hour_and_right_ones_are_not_counted() {
+    for place in Place::both().await {
+        let store = place.open().await.operators;
+        let ada = operator(7, "ada", Role::Admin);
+        store.add_operator(&ada, &entry()).await.unwrap();
+        // The first code of this minute, and of this hour.
+        let try_anew = async || {
+            place.as_owner("UPDATE operator SET try_minute = 0").await;
+            store.try_code(ada.id).await.unwrap()
+        };
+        assert!(try_anew().await && store.use_code(ada.id, present_step()).await.unwrap());
+        let mut tries = 0;
+        while try_anew().await {
+            tries += 1;
+            assert!(tries <= 2 * CODES_AN_HOUR, "tries have no end");
+        }
+        assert!(tries >= CODES_AN_HOUR, "{tries}");
+        place.as_owner("UPDATE operator SET try_hour = try_hour - 1").await;
+        assert!(try_anew().await, "another hour");
+    }
 }
 
 async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
@@ -256,12 +305,15 @@ async fn sessions_end_with_their_account(store: Arc<dyn Operators>) {
     for open in [&one, &two] {
         store.open_session(open, 1, &entry()).await.unwrap();
     }
-    assert_eq!(store.sessions(bela.id).await.unwrap(), [two.clone(), one.clone()]);
+    assert_eq!(store.sessions(bela.id, EARLIER, EARLIER).await.unwrap(), [two.clone(), one.clone()]);
+    assert_eq!(store.sessions(bela.id, NOW, EARLIER).await.unwrap(), [two.clone()], "what began then is over");
     assert_eq!(store.session("1").await.unwrap(), Some((one, bela.clone())));
     let seen = Timestamp::from_millis(NOW.as_millis() + 60_000);
     store.see_session("1", seen).await.unwrap();
     store.see_session("1", NOW).await.unwrap();
     assert_eq!(store.session("1").await.unwrap().unwrap().0.seen_at, seen, "never earlier");
+    let awake = store.sessions(bela.id, EARLIER, Timestamp::from_millis(NOW.as_millis() + 1)).await.unwrap();
+    assert_eq!(awake.len(), 1, "the other was last seen at that very instant, and is over");
     assert!(!store.end_session(ada.id, "handle 1", &entry()).await.unwrap(), "it is another's");
     assert!(store.end_session(bela.id, "handle 1", &entry()).await.unwrap());
     assert_eq!(store.session("1").await.unwrap(), None);
@@ -280,7 +332,7 @@ async fn a_new_session_ends_the_oldest_of_too_many(store: Arc<dyn Operators>) {
     for number in 0..=KEYS_MAX {
         store.open_session(&session(&number.to_string(), 7, number as i64), 1, &entry()).await.unwrap();
     }
-    assert_eq!(store.sessions(OperatorId(7)).await.unwrap().len(), KEYS_MAX);
+    assert_eq!(store.sessions(OperatorId(7), EARLIER, EARLIER).await.unwrap().len(), KEYS_MAX);
     assert!(store.session("0").await.unwrap().is_none() && store.session("1").await.unwrap().is_some());
 }
 
@@ -304,6 +356,9 @@ async fn keys_are_rotated_and_end(store: Arc<dyn Operators>) {
         assert_eq!(store.add_key(&key(&number.to_string(), 7), &entry()).await, Ok(Change::Done));
     }
     assert_eq!(store.add_key(&key("more", 7), &entry()).await, Ok(Change::Full));
+    let later = OperatorKey { created_at: Timestamp::from_millis(NOW.as_millis() + 1000), ..key("later", 7) };
+    assert_eq!(store.add_key(&later, &entry()).await, Ok(Change::Done), "by then the others are over");
+    assert!(store.remove_key(ada.id, "later", &entry()).await.unwrap());
     assert!(
         store.remove_key(ada.id, "k", &entry()).await.unwrap()
             && !store.remove_key(ada.id, "k", &entry()).await.unwrap()

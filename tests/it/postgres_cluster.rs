@@ -91,7 +91,7 @@ async fn a_row_that_commits_later_under_a_lower_id_is_found() {
 
 fn begin(bot: BotId, epoch: Epoch, message: &OutboxMessage, attempt: i64, limit: u32) -> Operation {
     let rule = WindowRule { key: WindowKey::Fleet, limit, length: Duration::from_mins(1) };
-    let rules = SendRules { chain_depth_max: None, windows: vec![rule] };
+    let rules = SendRules { windows: vec![rule], ..SendRules::default() };
     let start = Start { attempt: AttemptId(attempt), rules, now: at(5) };
     Operation::Begin(Begin { bot, epoch, outbox: message.id, start })
 }

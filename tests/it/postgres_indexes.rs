@@ -127,3 +127,33 @@ async fn no_statement_reads_ten_million_rows() {
     let planted = plan(&mut connection, "SELECT count(*) FROM inbox WHERE payload = 'x'").await;
     assert!(nodes(&planted[0]["Plan"]).into_iter().any(|node| scan(node).is_some()), "the proof can fail: {planted}");
 }
+
+/// 100,000 entries of 50 principals, 20 acts and 1,000 things, ten to a block.
+const ENTRIES: &str = "\
+INSERT INTO audit_entry (id, at, principal, act, object, hash, salt, body, block, place) \
+SELECT g::text, g, 'p' || g % 50, 'a' || g % 20, 'bot:' || g % 1000, 'h', 's', '{}', g / 10 + 1, g % 10 + 1 \
+FROM generate_series(1, 100000) g";
+
+#[tokio::test]
+async fn i16_a_page_of_the_audit_begins_at_its_place_whatever_the_filters() {
+    let database = database().await;
+    let mut connection = PgConnection::connect(&server().await.url(&database)).await.unwrap();
+    connection.execute(ENTRIES).await.unwrap();
+    connection.execute("ANALYZE audit_entry").await.unwrap();
+    for (name, value) in PLANNING {
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(format!("SET {name} = {value}")))).await.unwrap();
+    }
+    let pages: Vec<_> =
+        sent_to(Backend::Postgres).into_iter().filter(|(name, _)| name.starts_with("audit_page")).collect();
+    assert_eq!(pages.len(), 16, "each combination of filters, in both orders");
+    for (_, text) in pages {
+        let plan = plan(&mut connection, &text).await;
+        let wanted = if text.contains("$7") { "audit_entry_by_" } else { "audit_entry_place" };
+        let indexes: Vec<&str> = nodes(&plan[0]["Plan"])
+            .into_iter()
+            .inspect(|node| assert_ne!(node["Node Type"], "Seq Scan", "{text}: {plan}"))
+            .filter_map(|node| node.get("Index Cond").and(node["Index Name"].as_str()))
+            .collect();
+        assert!(!indexes.is_empty() && indexes.iter().all(|index| index.starts_with(wanted)), "{text}: {plan}");
+    }
+}

@@ -39,6 +39,8 @@ async fn made(path: &Path) {
             entities: Vec::new(),
             reply_to: (row == 2).then_some(MessageId(501)),
             root: Number(1),
+            by_operator: false,
+            deleted_at: None,
             ..asked
         });
         step.handled.push(appended(row, row, None));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use botfleet::api::control::{Scope, Start};
+use botfleet::api::keys::KeyBody;
 use botfleet::api::route::{Call, Nothing};
 use botfleet::api::users::{self, UserNamed, UserPatch, Within};
-use botfleet::api::{account, session, style};
+use botfleet::api::{account, dead_letters, session, style};
 use botfleet::operate::access::known::Sent;
 use botfleet::operate::context::Context;
 use botfleet::operate::operations::Operations;
@@ -71,6 +72,7 @@ async fn an_open_stream_ends_with_its_session() {
     let mut events = request.send().await.unwrap().bytes_stream();
     let sessions = vera.call(plain::<account::ListSessions>()).await.unwrap().sessions;
     assert_eq!(sessions.len(), 2);
+    assert_eq!(sessions.iter().filter(|open| open.asks).count(), 1, "one of them asks");
     let ended = Instant::now();
     for open in sessions {
         let part = account::OwnPart { id: open.id };
@@ -89,12 +91,24 @@ async fn who_has_one_chat_steers_that_one() {
     let within = Within { bots: vec![spec.bots[0].username.clone()], chats: vec![chats[0].clone()] };
     local(&stage).call(with::<users::Add>(new_user("ada", Role::Operator, Some(within.clone())))).await.unwrap();
     let ada = sign_in(&stage, "ada").await;
-    assert_eq!(ada.call(plain::<session::Get>()).await.unwrap().within, Some(within));
+    assert_eq!(ada.call(plain::<session::Get>()).await.unwrap().within, Some(within.clone()));
+    let key = ada.call(with::<account::AddKey>(key_body(Role::Viewer, &[]))).await.unwrap();
+    assert_eq!(key.view.within, Some(within), "a key reaches what its owner reaches, unless it names less");
+    let less = Within { bots: Vec::new(), chats: vec![chats[0].clone()] };
+    let key =
+        ada.call(with::<account::AddKey>(KeyBody { within: Some(less.clone()), ..key_body(Role::Viewer, &[]) })).await;
+    assert_eq!(key.unwrap().view.within, Some(less));
+    let more = Within { bots: Vec::new(), chats: vec![chats[1].clone()] };
+    let wider = KeyBody { within: Some(more), ..key_body(Role::Viewer, &[]) };
+    assert_eq!(refused(&ada, with::<account::AddKey>(wider)).await, "forbidden");
     let chat = |at: usize| with::<Start>(Scope::Chat { name: chats[at].clone() });
     assert_eq!(refused(&ada, chat(0)).await, "done");
     assert_eq!(refused(&ada, chat(1)).await, "out_of_reach");
     assert_eq!(refused(&ada, with::<Start>(Scope::Fleet {})).await, "out_of_reach");
     assert_eq!(refused(&ada, plain::<style::Get>()).await, "out_of_reach", "no count sums over what is hidden");
+    let letter = dead_letters::LetterOf { id: "turn-1".to_owned() };
+    let again = Call::<dead_letters::Redeliver>::new(letter, Nothing {}, dead_letters::Redelivery::default());
+    assert_eq!(refused(&ada, again).await, "out_of_reach", "it does not tell which letters exist");
 }
 
 #[tokio::test]
@@ -140,4 +154,27 @@ async fn a_flood_of_strangers_is_refused_and_who_runs_the_fleet_stops_it_meanwhi
         "probes are not counted"
     );
     assert_eq!(refused(&local(&stage), plain::<style::Get>()).await, "done");
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_proofs_is_refused_and_who_is_known_goes_on_from_the_same_address() {
+    let settings = toml::toml! {
+        [server.limits]
+        strangers = 4
+    };
+    let stage = FleetStage::start(1, 1, ProductOptions { settings, ..options() }).await;
+    add(&stage, "ada", Role::Viewer).await;
+    let ada = sign_in(&stage, "ada").await;
+    assert_eq!(refused(&ada, plain::<session::Get>()).await, "done");
+    let wrong = async |at: usize| {
+        let guess = remote(&stage).with_token(format!("{at:064x}").into());
+        refused(&guess, plain::<style::Get>()).await
+    };
+    let mut told = Vec::new();
+    for at in 0..8 {
+        told.push(wrong(at).await);
+    }
+    assert_eq!(told.last().unwrap(), "too_many_requests", "{told:?}");
+    assert_eq!(told[0], "unauthenticated", "{told:?}");
+    assert_eq!(refused(&ada, plain::<session::Get>()).await, "done");
 }

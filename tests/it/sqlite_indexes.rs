@@ -49,3 +49,18 @@ async fn no_statement_reads_a_table_from_one_end_to_the_other() {
     }
     assert!(plan(&mut connection, "SELECT * FROM turn").await.contains("SCAN turn"), "the proof can fail");
 }
+
+#[tokio::test]
+async fn i16_a_page_of_the_audit_begins_at_its_place_whatever_the_filters() {
+    let mut connection = migrated().await;
+    let pages: Vec<_> =
+        sent_to(Backend::Sqlite).into_iter().filter(|(name, _)| name.starts_with("audit_page")).collect();
+    assert_eq!(pages.len(), 16, "each combination of filters, in both orders");
+    for (_, text) in pages {
+        let plan = plan(&mut connection, &text).await;
+        let index = if text.contains("$7") { "USING INDEX audit_entry_by_" } else { "USING INDEX audit_entry_place" };
+        assert!(plan.starts_with("SEARCH audit_entry") && plan.contains(index), "{text}:\n{plan}");
+        assert!(plan.contains("(block,place)") && !plan.contains("TEMP B-TREE"), "{text}:\n{plan}");
+        assert!(!text.contains("$7") || plan.contains("=? AND (block,place)"), "{text}:\n{plan}");
+    }
+}

@@ -63,10 +63,10 @@ impl TurnJob {
         mut id: impl FnMut() -> OutboxId,
     ) -> Vec<OutboxMessage> {
         let turn = &self.turn;
-        let texts: Vec<String> = split_lines(text, bot.spec.persona.messages)
-            .iter()
-            .flat_map(|lines| split_message(lines, MESSAGE_UNITS_MAX))
-            .collect();
+        // An operator's text is one message, as written; a persona may say its own in several.
+        let most = if turn.act.is_operators() { 1 } else { bot.spec.persona.messages };
+        let texts: Vec<String> =
+            split_lines(text, most).iter().flat_map(|lines| split_message(lines, MESSAGE_UNITS_MAX)).collect();
         let parts = texts.len() as u32;
         let letters = texts.iter().map(String::len).sum::<usize>().max(1);
         let mut marks = marks(text, &texts, spans).into_iter();
@@ -99,6 +99,7 @@ impl TurnJob {
             expires_at: if chat.spec.pacing.enabled { turn.expires_at } else { unpaced },
             created_at: now,
             on_unknown: chat.spec.on_unknown,
+            by_operator: turn.act.is_operators(),
         };
         texts.into_iter().enumerate().map(of_part).collect()
     }

@@ -32,6 +32,16 @@ pub fn disclosure(chat: &ChatSpec) -> Option<String> {
     }
 }
 
+/// Returns the line by which a bot tells that an operator speaks as it; `None` where the manifest wants nothing said.
+pub fn takeover(chat: &ChatSpec) -> Option<String> {
+    let text = pick(
+        chat.language,
+        "For a while, a person of the team writes here in my name.",
+        "Bir süre boyunca burada benim adıma ekipten bir insan yazıyor.",
+    );
+    chat.takeover_notice.then(|| text.to_owned())
+}
+
 /// Returns the answer to a command, if there is one. `record` is the data stored about the person who gave it, where
 /// the command asks for the data and they could be read.
 pub fn answer(chat: &ChatSpec, command: Command, record: Option<&PersonRecord>) -> Option<String> {
@@ -147,6 +157,9 @@ mod tests {
                 assert!(!text.contains('{') && (20..1_000).contains(&utf16_units(&text)), "{text}");
             }
         }
+        assert!(takeover(&chat).is_some_and(|text| text.contains("insan")));
+        chat.takeover_notice = false;
+        assert_eq!(takeover(&chat), None);
         assert_eq!(answer(&chat, Command::Quiet(Quiet::Until(0)), None), None, "nobody speaks to say that it is quiet");
     }
 

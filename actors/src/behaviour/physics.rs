@@ -37,7 +37,8 @@ pub fn send_rules(
         rule(physics.chat_per_minute, WindowKey::Chat(chat.id), MINUTE),
         rule(physics.fleet_per_minute, WindowKey::Fleet, MINUTE),
     ];
-    SendRules { chain_depth_max: physics.chain_depth_max, windows: windows.into_iter().flatten().collect() }
+    let windows = windows.into_iter().flatten().collect();
+    SendRules { chain_depth_max: physics.chain_depth_max, windows, yields: false }
 }
 
 #[cfg(test)]

@@ -111,5 +111,7 @@ pub(crate) fn says(number: i64, author: Option<&CastMember>, text: &str, depth: 
         inbox: InboxId(number),
         chain_depth: depth.max(u32::from(author.is_some())),
         root: Number(number),
+        by_operator: false,
+        deleted_at: None,
     }
 }

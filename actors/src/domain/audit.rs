@@ -1,6 +1,8 @@
 //! Entries of the audit: who did what to which thing, and from where; and what a check of the chain of its blocks says. Layer
 //! `domain`. Keeps I12.
 //!
+//! This file is longer than others, since each act and each kind of object has its lines.
+//!
 //! An entry names people and things by their ids, and bots and chats also by their names in the manifest; it holds nothing
 //! that people wrote. Its record before and after the act is masked and bounded here, so that no caller can forget that.
 
@@ -45,6 +47,14 @@ pub enum Act {
     SetDelivery,
     /// Gave a dead letter another try.
     Redeliver,
+    /// Said something as a bot.
+    Say,
+    /// Took over what a bot says in a chat.
+    TakeOver,
+    /// Gave the bot back, or ended another's take-over.
+    EndTakeover,
+    /// Had messages of bots deleted.
+    DeleteMessages,
     /// Applied a manifest.
     ApplyRoster,
     /// Made a thing of the configuration.
@@ -93,17 +103,32 @@ pub enum Act {
     RotateKey,
     /// Ended an API key.
     EndKey,
+    /// Gave a bot's token or a provider's key.
+    SetSecret,
+    /// Removed a bot's token or a provider's key that was given.
+    RemoveSecret,
+    /// Sealed all secrets with the newest key.
+    RotateSecrets,
+    /// Retired a key that sealed secrets.
+    RetireSecretKey,
+    /// Gave up the secrets whose key was lost.
+    ResetSecrets,
+    /// Asked a provider at an address that was given.
+    TryProvider,
 }
 
 names! { Act {
     Stop = "stop", Start = "start", Release = "release", LiftPauses = "lift_pauses", SetDelivery = "set_delivery",
-    Redeliver = "redeliver", ApplyRoster = "apply_roster", CreateResource = "create_resource",
+    Redeliver = "redeliver", Say = "say", TakeOver = "take_over", EndTakeover = "end_takeover",
+    DeleteMessages = "delete_messages", ApplyRoster = "apply_roster", CreateResource = "create_resource",
     ChangeResource = "change_resource", RemoveResource = "remove_resource", GoBack = "go_back", DrainNode = "drain_node", UndrainNode = "undrain_node",
     Rebalance = "rebalance", ForgetPerson = "forget_person", OptOutPerson = "opt_out_person",
     OptInPerson = "opt_in_person", ReadMessages = "read_messages", ExportAudit = "export_audit", SignIn = "sign_in",
     ClaimFirstAdmin = "claim_first_admin", AddUser = "add_user", ChangeUser = "change_user", RemoveUser = "remove_user",
     ChangePassword = "change_password", EnrolSecondFactor = "enrol_second_factor", EndSession = "end_session",
     AddKey = "add_key", RotateKey = "rotate_key", EndKey = "end_key",
+    SetSecret = "set_secret", RemoveSecret = "remove_secret", RotateSecrets = "rotate_secrets",
+    RetireSecretKey = "retire_secret_key", ResetSecrets = "reset_secrets", TryProvider = "try_provider",
 } }
 
 /// Identifies an entry: 128 bits, random but for entries that stand for a day.
@@ -173,7 +198,8 @@ pub struct AuditPrincipal {
 }
 
 impl AuditPrincipal {
-    /// Returns the text by which entries of this principal are found: the name.
+    /// Returns the text by which entries of this principal are found: the name, whatever the kind. Stored entries carry it, so
+    /// the check of the chain compares with the same.
     pub fn key(&self) -> &str {
         &self.name
     }
@@ -208,12 +234,16 @@ pub enum ObjectKind {
     Key,
     /// Another thing of the configuration, by kind and name.
     Resource,
+    /// A provider, by its name.
+    Provider,
+    /// The secrets, or a key that seals them, by its id.
+    Secrets,
 }
 
 names! { ObjectKind {
     Fleet = "fleet", Bot = "bot", Chat = "chat", Person = "person", Node = "node", Actor = "actor",
-    DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key",
-    Resource = "resource",
+    DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key", Provider = "provider",
+    Secrets = "secrets", Resource = "resource",
 } }
 
 /// The thing that was acted upon.

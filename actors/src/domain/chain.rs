@@ -75,18 +75,22 @@ pub struct SealedEntry {
     pub id: AuditId,
     /// Hash of the entry with its salt, as in the block.
     pub hash: String,
-    /// The entry; `None` when its contents were removed.
+    /// The entry; `None` when its contents were removed, or cannot be read.
     pub entry: Option<AuditEntry>,
+    /// Set when the contents are there, and are those of another version of the program.
+    pub unread: bool,
 }
 
-/// Selects entries, in the order of the blocks.
+/// Selects entries, in the order of the blocks or against it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// Entries after this place.
-    pub after: AuditPlace,
+    /// Entries that follow this place in the order asked for.
+    pub after: Option<AuditPlace>,
+    /// Set to begin with the newest.
+    pub newest_first: bool,
     /// Entries up to this block.
     pub until: Option<i64>,
-    /// Entries of this principal alone, by id, or by name where there is no id.
+    /// Entries of this principal alone, by name.
     pub principal: Option<String>,
     /// Entries of this act alone.
     pub act: Option<String>,

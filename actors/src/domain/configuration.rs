@@ -4,7 +4,7 @@
 //! A value stands here as a manifest writes it. A key of a table within a thing is a path: `pacing.burst`. Secrets are
 //! references.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ use super::time::Timestamp;
 
 /// The number of the last changes that are kept, each with its difference.
 pub const STEPS_KEPT: i64 = 30;
+
+/// The key of a provider that holds the address.
+pub const ADDRESS: &str = "base_url";
 
 /// The keys of a thing with their values.
 pub type Keys = BTreeMap<String, Value>;
@@ -117,6 +120,10 @@ pub struct Resource {
     pub disabled: bool,
     /// Telegram's id of a bot, which its token begins with.
     pub telegram_id: Option<i64>,
+    /// The addresses of a provider that are the word of whoever owns the machine: they are asked as written, private networks
+    /// included. Any other is guarded.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub vouched: BTreeSet<String>,
     /// The place among things of its kind.
     pub place: u32,
     /// The one who changed it last.
@@ -132,6 +139,25 @@ impl Resource {
     pub fn says_what(&self, other: &Self) -> bool {
         let said = |thing: &Self| Self { by: String::new(), at: Timestamp::default(), version: 0, ..thing.clone() };
         said(self) == said(other)
+    }
+
+    /// Returns the address of a provider that is not the word of whoever owns the machine.
+    pub fn guarded_address(&self) -> Option<String> {
+        let keys = self.in_force();
+        let address = keys.get(ADDRESS)?.as_str()?;
+        (!self.vouched.contains(address)).then(|| address.to_owned())
+    }
+
+    /// Notes that an address among the keys is the word of whoever owns the machine.
+    pub fn vouch_for(&mut self, address: Option<&Value>) {
+        self.vouched.extend(address.and_then(Value::as_str).map(str::to_owned));
+    }
+
+    /// Forgets the addresses that are neither in force nor under what is.
+    pub fn forget_addresses(&mut self) {
+        let given = self.keys.get(ADDRESS).into_iter().chain(self.overrides.get(ADDRESS).map(|change| &change.value));
+        let given: BTreeSet<&str> = given.filter_map(Value::as_str).collect();
+        self.vouched.retain(|address| given.contains(address.as_str()));
     }
 
     /// Returns the keys in force: the given ones, under what operators changed.

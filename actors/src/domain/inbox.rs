@@ -157,6 +157,9 @@ pub struct SentEvent {
     pub root: Option<Number>,
     /// The message is the last part of its turn: only then may others answer.
     pub last_part: bool,
+    /// An operator wrote the text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_operator: bool,
 }
 
 impl SentEvent {
@@ -174,6 +177,7 @@ impl SentEvent {
             chain_depth: message.chain_depth,
             root: message.root,
             last_part: message.part + 1 == message.parts,
+            by_operator: message.by_operator,
         }
     }
 }

@@ -161,6 +161,7 @@ impl Author {
 /// Kind of an author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum AuthorKind {
     /// A person.
     Person,

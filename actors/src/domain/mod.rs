@@ -14,6 +14,7 @@
 //! | `people` | rights of people |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `configuration` | what a manifest and operators say of each thing, with the last changes |
+//! | `secret` | sealed secrets as they are stored, and the keys that seal them |
 //! | `idempotency` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `chain` | who did what, and the chain of blocks that proves it |
 //! | `silence`, `pause` | reasons why a bot cannot speak, and pauses that Telegram asked for |
@@ -21,6 +22,8 @@
 //! | `schema` | the check of a JSON answer against its schema |
 //! | `control`, `window` | stops, and sliding windows of the loop physics |
 //! | `operator_order` | orders of operators to the owner of a bot or chat |
+//! | `takeover`, `retraction` | operators who speak as a bot, and messages that they have deleted |
+//! | `watching` | the ends of chats' histories, and bots at work, for whoever watches |
 //! | `commit` | the operations of a group commit and the pure code that judges them |
 
 pub mod allowance;
@@ -46,13 +49,17 @@ pub mod ownership;
 pub mod pause;
 pub mod people;
 pub mod reconcile;
+pub mod retraction;
 pub mod roster;
 pub mod schema;
+pub mod secret;
 pub mod silence;
 pub mod stance;
 pub mod strategy;
+pub mod takeover;
 pub mod text;
 pub mod time;
 pub mod transcript;
 pub mod turn;
+pub mod watching;
 pub mod window;

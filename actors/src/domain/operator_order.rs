@@ -15,7 +15,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::ids::{BotId, ChatId, Epoch};
+use super::audit::{ActResult, AuditEntry, AuditId};
+use super::ids::{BotId, ChatId, Epoch, Number, TurnId};
 use super::names::{kinds, names};
 use super::ownership::{Incarnation, LeaseKey};
 use super::roster::DeliveryMode;
@@ -29,6 +30,20 @@ pub const OPEN_ORDERS_MAX: u32 = 100;
 pub struct OrderId(pub i64);
 
 impl OrderId {
+    /// Returns the id of the audit's entry that tells of the order's intent.
+    pub fn intent(self) -> AuditId {
+        self.entry(1)
+    }
+
+    /// Returns the id of the entry that tells of its outcome.
+    pub fn outcome(self) -> AuditId {
+        self.entry(2)
+    }
+
+    fn entry(self, number: u128) -> AuditId {
+        AuditId(u128::from(self.0.unsigned_abs()) << 64 | number)
+    }
+
     /// Reads the digits back.
     pub fn parse(digits: &str) -> Option<Self> {
         let plain = digits.len() == 16 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
@@ -101,6 +116,16 @@ names! {
 }
 
 impl OrderState {
+    /// Returns the result that the audit tells of an order in this state; `None` while it is open.
+    pub fn result(self) -> Option<ActResult> {
+        match self {
+            Self::Waiting | Self::Begun => None,
+            Self::Done => Some(ActResult::Done),
+            Self::Failed | Self::Expired => Some(ActResult::Failed),
+            Self::Unknown => Some(ActResult::Unknown),
+        }
+    }
+
     /// Returns whether nothing changes the order any more.
     pub fn is_over(self) -> bool {
         !matches!(self, Self::Waiting | Self::Begun)
@@ -131,6 +156,39 @@ pub enum OrderTask {
         /// A message of unknown fate may show up twice.
         confirm_duplicate: bool,
     },
+    /// Say a text of an operator as a bot. The row loses the text as soon as the order is over.
+    Say {
+        /// The bot.
+        bot: BotId,
+        /// The text.
+        #[serde(default)]
+        text: String,
+        /// The entry to reply to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<Number>,
+    },
+    /// Let an operator speak as a bot for a while.
+    TakeOver {
+        /// The bot.
+        bot: BotId,
+        /// Time for which the take-over lasts without a message, in milliseconds.
+        idle_ms: i64,
+        /// Take the bot from another operator who holds it.
+        take: bool,
+    },
+    /// Delete a message of the fleet.
+    Delete {
+        /// The entry of the message.
+        number: Number,
+    },
+    /// Delete what a bot, or every bot, said from a time on.
+    Retract {
+        /// The bot; all of the chat when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bot: Option<BotId>,
+        /// The time.
+        since: Timestamp,
+    },
 }
 
 impl OrderTask {
@@ -147,7 +205,7 @@ impl OrderTask {
     }
 }
 
-/// An order to be stored.
+/// An order to be stored, with the entry of the audit that tells of its intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOrder {
     /// Id.
@@ -156,10 +214,28 @@ pub struct NewOrder {
     pub target: OrderTarget,
     /// The effect.
     pub task: OrderTask,
-    /// Name of whoever gives it.
-    pub principal: String,
     /// Time within which it must be begun.
     pub lives: Duration,
+    /// The intent: whoever gives the order, and from where.
+    intent: Box<AuditEntry>,
+}
+
+impl NewOrder {
+    /// Makes an order of an act's entry, which becomes that of the intent.
+    pub fn new(id: OrderId, target: OrderTarget, task: OrderTask, lives: Duration, act: AuditEntry) -> Self {
+        let intent = Box::new(AuditEntry { id: id.intent(), ..act.as_intent() });
+        Self { id, target, task, lives, intent }
+    }
+
+    /// Returns the entry of the intent. It is stored with the order, or neither is.
+    pub fn intent(&self) -> &AuditEntry {
+        &self.intent
+    }
+
+    /// Returns the name of whoever gives the order.
+    pub fn principal(&self) -> &str {
+        self.intent.principal.key()
+    }
 }
 
 /// A stored order.
@@ -183,7 +259,7 @@ pub struct OperatorOrder {
     pub expires_at: Timestamp,
     /// State.
     pub state: OrderState,
-    /// Why it failed: an [`OrderFailure`].
+    /// Why it failed, an [`OrderFailure`], or what came of it.
     pub result: Option<Value>,
     /// Name of the node that carried it out.
     pub node: Option<String>,
@@ -198,6 +274,49 @@ impl OperatorOrder {
     pub fn failure(&self) -> Option<OrderFailure> {
         serde_json::from_value(self.result.clone()?).ok()
     }
+
+    /// Returns what came of an order that was carried out, where that is told.
+    pub fn fruit(&self) -> Option<OrderFruit> {
+        serde_json::from_value(self.result.clone()?).ok()
+    }
+
+    /// Returns the arguments without words of people.
+    pub fn arguments_without_words(&self) -> Value {
+        let mut arguments = self.arguments.clone();
+        if let Some(fields) = arguments.as_object_mut() {
+            fields.remove("text");
+        }
+        arguments
+    }
+}
+
+/// The result of an order that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderFruit {
+    /// The turn by which the bot says the text.
+    Turn(TurnId),
+    /// The bot's own work that a take-over cancelled.
+    TakenOver {
+        /// Turns that were cancelled.
+        turns: u32,
+        /// Messages that were cancelled.
+        messages: u32,
+    },
+    /// The number of messages that are being deleted.
+    Retracted(u32),
+}
+
+/// Returns the entry of the audit that tells how an order ended; `None` while it is open.
+pub fn outcome_of(
+    order: OrderId,
+    intent: &AuditEntry,
+    state: OrderState,
+    node: Option<&str>,
+    at: Timestamp,
+) -> Option<AuditEntry> {
+    let outcome = intent.outcome(order.outcome(), at, state.result()?);
+    Some(outcome.with_after(json!({ "order": order.to_string(), "state": state, "node": node })))
 }
 
 /// Why an order failed.
@@ -254,6 +373,13 @@ mod tests {
     }
 
     #[test]
+    fn entries_of_an_order_are_its_own() {
+        let (one, other) = (OrderId(1), OrderId(i64::MAX));
+        assert_eq!(one.intent().to_string(), format!("{one}{:016x}", 1));
+        assert_eq!(other.outcome().to_string(), format!("{other}{:016x}", 2));
+    }
+
+    #[test]
     fn a_task_is_read_back_from_its_parts_and_an_unknown_one_is_none() {
         for task in [
             OrderTask::Release { provider: None },
@@ -261,6 +387,10 @@ mod tests {
             OrderTask::LiftPauses {},
             OrderTask::SetDelivery { mode: DeliveryMode::Webhook },
             OrderTask::Redeliver { letter: "turn-1".to_owned(), confirm_duplicate: true },
+            OrderTask::Say { bot: BotId(1), text: "Selam".to_owned(), reply_to: Some(Number(4)) },
+            OrderTask::TakeOver { bot: BotId(1), idle_ms: 60_000, take: false },
+            OrderTask::Delete { number: Number(4) },
+            OrderTask::Retract { bot: None, since: Timestamp::from_millis(9) },
         ] {
             let (kind, arguments) = task.parts();
             assert!(arguments.is_object(), "{arguments}");

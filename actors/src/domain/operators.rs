@@ -156,9 +156,10 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Returns whether the account is an admin that may sign in.
+    /// Returns whether the account is an admin of the whole fleet that can sign in.
     pub fn is_working_admin(&self) -> bool {
-        self.grants.role == Role::Admin && self.disabled_at.is_none()
+        let whole = self.grants.role == Role::Admin && self.grants.reach == Reach::Everything;
+        whole && self.disabled_at.is_none() && self.password.is_some()
     }
 }
 

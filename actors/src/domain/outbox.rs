@@ -61,6 +61,9 @@ pub struct OutboxMessage {
     pub created_at: Timestamp,
     /// Policy when nobody knows whether Telegram has the message.
     pub on_unknown: OnUnknown,
+    /// An operator wrote the text.
+    #[serde(default)]
+    pub by_operator: bool,
     /// Progress of the message.
     pub progress: SendProgress,
 }
@@ -82,6 +85,14 @@ pub struct SendProgress {
     pub message_id: Option<MessageId>,
     /// Reason of the end, or of the last failure.
     pub error: Option<String>,
+}
+
+impl OutboxMessage {
+    /// Returns whether the bot speaks for itself, so that the message gives way to an operator who has taken the bot over.
+    /// Notices of the fleet end no chain, and do not give way.
+    pub fn yields(&self) -> bool {
+        !self.by_operator && self.chain_depth > 0
+    }
 }
 
 impl SendProgress {

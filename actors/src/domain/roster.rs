@@ -306,6 +306,9 @@ keyed! {
         pub disclosure: Option<String> = key(None).unset("a text in the chat's language")
             .example("\"Some of us are AI bots. /privacy tells what is stored, /optout keeps it from being stored.\"")
             .shared();
+        /// A bot that an operator takes over tells the people so, in a line of its own; `false` where people have been told
+        /// in another way.
+        pub takeover_notice: bool = key(true).shared();
     }
 }
 

@@ -44,11 +44,18 @@ pub struct TranscriptEntry {
     pub chain_depth: u32,
     /// The entry that started the chain; for people the entry itself.
     pub root: Number,
+    /// An operator wrote the text as the bot.
+    #[serde(default)]
+    pub by_operator: bool,
+    /// Time at which an operator had the message deleted; the entry then holds no words.
+    #[serde(default)]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// Kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum EntryKind {
     /// A post.
     Message,
@@ -96,6 +103,13 @@ impl TranscriptEntry {
     /// Notices are for people: no conversation goes on from them, and no model reads them.
     pub fn is_notice(&self) -> bool {
         self.fleet_bot.is_some() && self.kind == EntryKind::Message && self.chain_depth == 0
+    }
+
+    /// Removes the words, since an operator had the message deleted.
+    pub fn delete(&mut self, at: Timestamp) {
+        (self.text, self.media) = (None, None);
+        self.entities.clear();
+        self.deleted_at = Some(at);
     }
 
     /// The album that the entry belongs to.

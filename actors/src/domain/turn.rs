@@ -31,6 +31,9 @@ pub enum Act {
     Say {
         /// The text.
         text: String,
+        /// An operator wrote the text. Otherwise the fleet did, about itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_operator: bool,
     },
     /// Sets this emoji as the bot's reaction to the target.
     React {
@@ -48,9 +51,14 @@ impl Act {
         }
     }
 
+    /// Returns whether an operator asks for the act, in words of their own.
+    pub fn is_operators(&self) -> bool {
+        matches!(self, Self::Say { by_operator: true, .. })
+    }
+
     /// Removes the text that the act holds.
     pub fn empty(&mut self) {
-        if let Self::Say { text } = self {
+        if let Self::Say { text, .. } = self {
             text.clear();
         }
     }
@@ -90,6 +98,14 @@ pub struct Turn {
     pub created_at: Timestamp,
     /// Progress of the turn.
     pub progress: TurnProgress,
+}
+
+impl Turn {
+    /// Returns whether the bot acts for itself, so that the turn gives way to an operator who has taken the bot over. What an
+    /// operator says does not, and neither do notices of the fleet, to which people have a right.
+    pub fn yields(&self) -> bool {
+        !matches!(self.act, Act::Say { .. })
+    }
 }
 
 /// The part of a turn that changes during its life.

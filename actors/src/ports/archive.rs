@@ -2,23 +2,37 @@
 //! port only reads, since explaining and replaying a chat need no more and must change nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::declare::port;
 use super::store::StoreError;
+use crate::domain::ids::{IdSource, OutboxId};
 
 // Adapters import no type of a method: the code that the list of methods makes finds them all here.
 #[doc(hidden)]
 pub use crate::domain::{
     decision::Decision,
-    ids::{ChatId, DecisionNumber, MessageId, Number},
+    ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId},
     outbox::OutboxMessage,
     roster::Roster,
+    time::Timestamp,
     transcript::TranscriptEntry,
     turn::Turn,
+    watching::{AtWork, ChatEnd},
 };
 
 /// Largest number of decisions in one answer.
 pub const DECISIONS_MAX: usize = 200;
+
+/// Times, around the date of a message, within which the message of the outbox was made: a message may wait for long, and
+/// Telegram's clock may be behind.
+const MADE_BEFORE: Duration = Duration::from_hours(24);
+const MADE_AFTER: Duration = Duration::from_mins(10);
+
+/// Returns the ids of the outbox, from and up to, between which a message of that date has its own.
+pub fn outbox_ids_around(date: Timestamp) -> (OutboxId, OutboxId) {
+    (OutboxId(IdSource::first_at(date - MADE_BEFORE)), OutboxId(IdSource::first_at(date + MADE_AFTER)))
+}
 
 /// Selects decisions of a chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +92,22 @@ port! {
 
         /// Returns the number of a message's entry: the latest one, if the chat has restarted its message ids since.
         async fn message_number(&self, chat: ChatId, message: MessageId) -> Result<Option<Number>, StoreError>;
+
+        /// Returns the message of the outbox that a bot sent as this message of Telegram's; `date` is Telegram's. Messages that
+        /// were made more than a day before their date are not looked at.
+        async fn sent_as(
+            &self,
+            bot: BotId,
+            chat: TelegramChatId,
+            message: MessageId,
+            date: Timestamp,
+        ) -> Result<Option<OutboxMessage>, StoreError>;
+
+        /// Returns where the histories of these chats end, by chat. A chat without a history is left out.
+        async fn chat_ends(&self, chats: &[ChatId]) -> Result<Vec<ChatEnd>, StoreError>;
+
+        /// Returns the bots that have open turns or messages in these chats, by chat, bot and step, each once.
+        async fn at_work(&self, chats: &[ChatId]) -> Result<Vec<AtWork>, StoreError>;
     }
 }
 

@@ -30,7 +30,8 @@ port! {
         /// Stores an entry unless one of its id is stored; returns whether the entry is new.
         async fn record_once(&self, entry: &AuditEntry) -> Result<bool, StoreError>;
 
-        /// Returns intents from before `before` that have no outcome, oldest first, at most `limit`.
+        /// Returns intents from before `before` that have no outcome, oldest first, at most `limit`. Those that another
+        /// version wrote, and this one cannot read, are left to that one.
         async fn open_intents(&self, before: Timestamp, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
         /// Stores an outcome unless its intent has one; returns whether it was stored.
@@ -47,7 +48,7 @@ port! {
         async fn audit_head(&self) -> Result<AuditHead, StoreError>;
 
         /// Returns sealed entries in the order of the blocks, so that who asks for what comes after the last one seen misses
-        /// none. At most [`AUDIT_ENTRIES_MAX`].
+        /// none; or against it. At most [`AUDIT_ENTRIES_MAX`]. One that another version wrote is shown without its contents.
         async fn audit_entries(&self, query: &AuditQuery) -> Result<Vec<SealedEntry>, StoreError>;
 
         /// Checks the whole chain, and that the block of a head is in it.

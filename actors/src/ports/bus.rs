@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::domain::ids::{BotId, ChatId, ConfigSeq, TelegramChatId};
+use crate::domain::ids::{BotId, ChatId, ConfigSeq, Number, TelegramChatId};
 use crate::domain::operator_order::OrderTarget;
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::silence::Silence;
@@ -46,6 +46,10 @@ pub enum Hint {
     Nodes,
     /// Somebody exercised a right.
     People,
+    /// An operator took a bot over, gave it back, or deleted messages.
+    Interventions,
+    /// The bot has messages to delete.
+    Retract(BotId),
     /// An order of an operator waits for its target.
     Order(OrderTarget),
 }
@@ -69,6 +73,10 @@ pub enum BusMessage {
     ConfigurationChanged(ConfigSeq),
     /// Something happened.
     Event(LiveEvent),
+    /// Chats that somebody watches at the sender's node, for a few seconds from now on.
+    Watching(Vec<ChatId>),
+    /// Watched chats whose histories grew, each with the number of its last entry.
+    Appended(Vec<(ChatId, Number)>),
 }
 
 /// The bus. It never fails its caller and never makes its caller wait: a message that cannot be sent at once is dropped

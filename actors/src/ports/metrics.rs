@@ -183,6 +183,8 @@ metrics! {
         counter conduct_checks_total { result }
         /// Emoji: `set`, `refused`.
         counter reactions_total { status }
+        /// Messages that operators had deleted, by Telegram's answer: `deleted`, `refused`, `again`.
+        counter retractions_total { result }
     }
     "Models" {
         /// Calls: `ok`, `rate_limited`, `unreachable`, `unavailable`, `key_refused`, `quota_exhausted`, `model_refused`,
@@ -237,7 +239,7 @@ metrics! {
         counter sends_resolved_total {}
         /// Pauses that a 429 asked for.
         counter telegram_pauses_total {}
-        /// Bots that cannot speak anywhere: `no_token`, `refused`, `quarantined`, `paused`.
+        /// Bots that cannot speak anywhere: `no_token`, `sealed`, `refused`, `quarantined`, `paused`.
         gauge bots_silent { reason }
         /// Times that a chat (`outside`, `muted`, `gone`) or `topic` was found shut to a bot.
         counter places_shut_total { place }
@@ -277,8 +279,15 @@ metrics! {
         counter sign_ins_total { result }
         /// Refused requests, by code: without a principal, without the permission, out of reach, too many.
         counter requests_refused_total { code }
-        /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP.
+        /// Connections that were not served: handshakes that failed, peers outside of the networks of plain HTTP, addresses that
+        /// held too many.
         counter http_connections_refused_total { reason }
+        /// Days until the certificate of the API's port, or one of its chain, ends; negative afterwards.
+        gauge tls_certificate_left_days {}
+        /// Readers of the stream of events.
+        gauge stream_readers {}
+        /// Readers of the stream of events that did not keep up and were dropped.
+        counter stream_readers_dropped_total {}
         /// Entries of the audit that this node sealed.
         counter audit_entries_sealed_total {}
         /// Alerts by webhook or chat.

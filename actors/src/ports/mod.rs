@@ -14,6 +14,8 @@ pub mod llm;
 pub mod metrics;
 pub mod operators;
 pub mod outcomes;
+pub mod rates;
 pub mod requests;
+pub mod secrets;
 pub mod store;
 pub mod telegram;

@@ -17,6 +17,10 @@ pub use crate::domain::{
 /// Most tries of a one-time code within a minute, for an account.
 pub const CODES_A_MINUTE: i64 = 5;
 
+/// Most of them within an hour, but for those of right codes. Three codes of a million are right at a time, so whoever knows the
+/// password needs more than a year for an even chance.
+pub const CODES_AN_HOUR: i64 = 20;
+
 /// The result of a change of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -66,18 +70,20 @@ port! {
         /// Stores the hash of a one-time link for the first admin, in place of an older one, while there is no admin.
         async fn offer_first_admin(&self, claim: &str, until: Timestamp) -> Result<Change, StoreError>;
 
-        /// Takes one of the tries of a code that an account has in this minute; returns whether there was one.
+        /// Takes one of the tries of a one-time code that an account has in this minute and in this hour, on the database's clock;
+        /// returns whether there was one.
         async fn try_code(&self, operator: OperatorId) -> Result<bool, StoreError>;
 
         /// Uses up the time step of a code, once; returns false when this or a later step was used, or the step is not within
-        /// one of the present one by the database's clock.
+        /// one of the present one by the database's clock. The account has this try back.
         async fn use_code(&self, operator: OperatorId, step: i64) -> Result<bool, StoreError>;
 
         /// Uses up a recovery code by its hash; returns whether it was there.
         async fn use_recovery(&self, operator: OperatorId, hash: &str) -> Result<bool, StoreError>;
 
-        /// Stores the hashes of recovery codes in place of all older ones.
-        async fn set_recovery(&self, operator: OperatorId, hashes: &[String]) -> Result<(), StoreError>;
+        /// Stores the changed account with its second factor, whose version is still the one it carries, and the hashes of its
+        /// recovery codes in place of all older ones.
+        async fn take_second_factor(&self, operator: &Operator, hashes: &[String], entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Stores a new session of an account that still has this version and is not disabled; the account's oldest ones end
         /// when there are too many. Returns false when the account changed meanwhile.
@@ -91,8 +97,8 @@ port! {
         /// Returns a session with its account.
         async fn session(&self, id: &str) -> Result<Option<(OperatorSession, Operator)>, StoreError>;
 
-        /// Returns the sessions of an account, newest first.
-        async fn sessions(&self, operator: OperatorId) -> Result<Vec<OperatorSession>, StoreError>;
+        /// Returns the sessions of an account that began after, and were last seen after, an instant; newest first.
+        async fn sessions(&self, operator: OperatorId, began: Timestamp, seen: Timestamp) -> Result<Vec<OperatorSession>, StoreError>;
 
         /// Notes the last request of a session.
         async fn see_session(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
@@ -103,7 +109,7 @@ port! {
         /// Ends a session of an account, by its handle; returns whether it was there.
         async fn end_session(&self, operator: OperatorId, handle: &str, entry: &AuditEntry) -> Result<bool, StoreError>;
 
-        /// Stores a new key.
+        /// Stores a new key. Keys that are over by then do not count among those of the account.
         async fn add_key(&self, key: &OperatorKey, entry: &AuditEntry) -> Result<Change, StoreError>;
 
         /// Returns a key with its owner.

@@ -26,7 +26,9 @@ pub use crate::domain::{
     outbox::{OutboxMessage, OutboxState},
     pause::Pause,
     people::{Forgotten, PersonRecord, Rights},
+    retraction::{Retraction, Said, Saying},
     roster::{DeliveryChoice, Roster, RosterPlan},
+    takeover::Interventions,
     time::Timestamp,
     transcript::{EntryKey, TranscriptEntry},
     turn::{Turn, TurnState},
@@ -274,6 +276,7 @@ port! {
         ///   texts for ever,
         /// - decisions; turns and messages that have ended; dead, rejected and unknown ones after a time of their own,
         /// - opt-outs and opt-ins in the audit after [`AUDIT_DAYS`],
+        /// - take-overs that have ended, and deletions of messages that have, after the time of handled inbox rows,
         /// - orders of operators that are over, after [`ORDER_DAYS`]. Orders that nobody began in their time expire first, and
         ///   the fate of those that nobody ended is unknown a minute after it.
         ///
@@ -336,6 +339,22 @@ port! {
 
         /// Returns one message of the outbox.
         async fn message(&self, outbox: OutboxId) -> Result<Option<OutboxMessage>, StoreError>;
+
+        /// Returns the interventions of operators: all take-overs, and the messages that were ordered to be deleted from `since` on.
+        async fn interventions(&self, since: Timestamp) -> Result<Interventions, StoreError>;
+
+        /// Returns the messages of the bot that Telegram may be taking at this moment, by turn and part.
+        async fn sending(&self, bot: BotId) -> Result<Vec<OutboxMessage>, StoreError>;
+
+        /// Returns messages that these bots sent into the chat and that nobody has deleted yet, oldest first, at most `limit`.
+        /// Notices of the fleet about itself are among them only when their very entry is asked for.
+        async fn said(&self, chat: ChatId, bots: &[BotId], saying: Saying, limit: usize) -> Result<Vec<Said>, StoreError>;
+
+        /// Returns the messages that the bot is to delete and that are due at `now`, oldest first, at most `limit`.
+        async fn retractions_due(&self, bot: BotId, now: Timestamp, limit: usize) -> Result<Vec<Retraction>, StoreError>;
+
+        /// Returns the messages of a chat that were ordered to be deleted lately, newest first, at most `limit`.
+        async fn retractions(&self, chat: ChatId, limit: usize) -> Result<Vec<Retraction>, StoreError>;
     }
 }
 

@@ -208,6 +208,13 @@ pub trait BotApi: Send + Sync + 'static {
     /// Sets the bot's one reaction to a message.
     async fn set_reaction(&self, chat: TelegramChatId, message: MessageId, emoji: &str) -> Result<(), TelegramError>;
 
+    /// Deletes a message of the bot. To delete it again changes nothing: Telegram answers `Rejected`, since there is no such
+    /// message.
+    ///
+    /// # Source
+    /// Bot API, deleteMessage: own messages in groups, within 48 hours; with the right to delete messages, any.
+    async fn delete_message(&self, chat: TelegramChatId, message: MessageId) -> Result<(), TelegramError>;
+
     /// Returns the people who administer a chat, including its owner. Telegram gives this list to any member of the
     /// chat; getChatMember is sure to work only for a bot that is an administrator.
     ///

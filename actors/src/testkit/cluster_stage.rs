@@ -17,7 +17,7 @@ use super::scripted_bus::ScriptedBus;
 use super::scripted_telegram::ScriptDecoder;
 use super::stage::Scenery;
 use crate::actors::fleet::actor::FleetActor;
-use crate::actors::fleet::apis::ApiFactory;
+use crate::actors::fleet::apis::{ApiFactory, NoApi};
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::state::FleetArgs;
 use crate::actors::node::directory::Directory;
@@ -141,7 +141,7 @@ impl ClusterStage {
         let link = Arc::clone(link);
         Arc::new(move |bot| match bots.get(&bot.spec.telegram_id) {
             Some(api) => Ok(Arc::new(NodeTelegram::new(Arc::clone(&link), Arc::clone(api))) as Arc<dyn BotApi>),
-            None => Err("no such bot on this stage".to_owned()),
+            None => Err(NoApi::no_token("no such bot on this stage")),
         })
     }
 

@@ -45,6 +45,15 @@ pub enum Happening {
         /// The emoji.
         emoji: String,
     },
+    /// The deletion of a message reached Telegram, whatever the answer was.
+    Deleted {
+        /// Telegram's id of the bot.
+        bot: TelegramUserId,
+        /// The chat.
+        chat: TelegramChatId,
+        /// The message.
+        message: MessageId,
+    },
     /// A webhook was set or deleted.
     Webhook {
         /// Telegram's id of the bot.

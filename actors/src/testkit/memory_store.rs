@@ -8,6 +8,7 @@ mod orders;
 mod people;
 mod reading;
 mod roster;
+mod speaking;
 mod state;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

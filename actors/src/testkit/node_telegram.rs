@@ -181,6 +181,11 @@ impl BotApi for NodeTelegram {
         self.bot.set_reaction(chat, message, emoji).await
     }
 
+    async fn delete_message(&self, chat: TelegramChatId, message: MessageId) -> Result<(), TelegramError> {
+        self.link.check()?;
+        self.bot.delete_message(chat, message).await
+    }
+
     async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
         self.link.check()?;
         self.bot.administrators(chat).await

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::domain::audit::{
+    self, AuditEntry, AuditId, AuditObject, AuditPrincipal, ObjectKind, Origin, Phase, PrincipalKind,
+};
 use crate::domain::commit::operations::{Advance, Claim, Finish, Ingest, Operation, Settle, TurnEnding};
-
 use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::decision::{Cause, Decision, OpenTurn, Standing, Verdict};
 use crate::domain::hours::Hours;
@@ -16,6 +18,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{Handled, InboxRow, Outcome, OutcomeKind, SentEvent, Source};
 use crate::domain::incoming::{Author, AuthorKind, Entity, EntityKind, Media};
+use crate::domain::operator_order::{NewOrder, OrderId, OrderTarget, OrderTask};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, SendProgress, SendResult};
 use crate::domain::roster::{
     BotSpec, ChatPolicy, ChatSpec, DeliveryMode, Generation, Language, ModelRef, Pacing, Persona, Physics, RosterPlan,
@@ -190,6 +193,8 @@ pub fn entry(chat: ChatId, number: i64, inbox: i64) -> TranscriptEntry {
         inbox: InboxId(inbox),
         chain_depth: 0,
         root: Number(number),
+        by_operator: false,
+        deleted_at: None,
     }
 }
 
@@ -283,6 +288,7 @@ pub fn message(id: i64, turn: &Turn) -> OutboxMessage {
         expires_at: turn.expires_at,
         created_at: at(3),
         on_unknown: OnUnknown::Report,
+        by_operator: false,
         progress: SendProgress::queued(at(3)),
     }
 }
@@ -294,18 +300,39 @@ pub fn start(attempt: i64, now: Timestamp) -> Start {
 
 /// A start under one window.
 pub fn start_within(attempt: i64, now: Timestamp, key: WindowKey, limit: u32, length: Duration) -> Start {
-    let rules = SendRules { chain_depth_max: None, windows: vec![WindowRule { key, limit, length }] };
+    let rules = SendRules { windows: vec![WindowRule { key, limit, length }], ..SendRules::default() };
     Start { attempt: AttemptId(attempt), rules, now }
 }
 
 /// The claim of a turn.
 pub fn claim(turn: &Turn, epoch: Epoch) -> Operation {
-    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, now: at(0) })
+    Operation::Claim(Claim { bot: turn.bot, epoch, turn: turn.id, chat: turn.chat, yields: turn.yields(), now: at(0) })
 }
 
 /// The end of a turn.
 pub fn finish(turn: &Turn, epoch: Epoch, ending: TurnEnding) -> Operation {
     Operation::Finish(Finish { bot: turn.bot, epoch, turn: turn.id, ending, usage: Some(usage()) })
+}
+
+/// An order that a user gave.
+pub fn order(id: i64, target: OrderTarget, task: OrderTask, lives: Duration) -> NewOrder {
+    order_by("ayse", id, target, task, lives)
+}
+
+/// An order that the named user gave.
+pub fn order_by(name: &str, id: i64, target: OrderTarget, task: OrderTask, lives: Duration) -> NewOrder {
+    let act = AuditEntry {
+        id: AuditId(0),
+        at: at(0),
+        act: audit::Act::Release,
+        phase: Phase::Act,
+        principal: AuditPrincipal { kind: PrincipalKind::User, id: Some("7".to_owned()), name: name.to_owned() },
+        object: AuditObject::new(ObjectKind::Actor, "bot 1"),
+        before: None,
+        after: None,
+        origin: Origin::default(),
+    };
+    NewOrder::new(OrderId(id), target, task, lives, act)
 }
 
 /// The usage of a completion.

@@ -42,6 +42,7 @@ struct Script {
     every_poll: Option<Step>,
     sends: VecDeque<Step>,
     reactions: VecDeque<Step>,
+    deletions: VecDeque<Step>,
     ranks: Option<Result<HashMap<TelegramUserId, bool>, TelegramError>>,
     webhook: Option<WebhookTarget>,
     webhooks: VecDeque<Step>,
@@ -103,6 +104,11 @@ impl ScriptedTelegram {
     pub fn next_poll(&self, step: Step) {
         self.script.lock().unwrap().polls.push_back(step);
         self.news.notify_one();
+    }
+
+    /// Appends the outcome of one deletion.
+    pub fn next_deletion(&self, step: Step) {
+        self.script.lock().unwrap().deletions.push_back(step);
     }
 
     /// Sets the outcome of every poll without an outcome of its own; `None` lets all succeed.
@@ -327,6 +333,17 @@ impl BotApi for ScriptedTelegram {
             Some(Step::Fail(error)) => Err(error),
             Some(Step::Hang) => std::future::pending().await,
             Some(Step::Panic) => panic!("the client of bot {} panics while it reacts", self.me.id),
+            Some(Step::Accept) | None => Ok(()),
+        }
+    }
+
+    async fn delete_message(&self, chat: TelegramChatId, message: MessageId) -> Result<(), TelegramError> {
+        self.journal.note(Happening::Deleted { bot: self.me.id, chat, message });
+        let step = self.script.lock().unwrap().deletions.pop_front();
+        match step {
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Panic) => panic!("the client of bot {} panics while it deletes", self.me.id),
             Some(Step::Accept) | None => Ok(()),
         }
     }

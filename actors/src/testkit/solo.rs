@@ -17,7 +17,7 @@ use super::scripted_telegram::ScriptedTelegram;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::fleet::actor::FleetActor;
-use crate::actors::fleet::apis::ApiFactory;
+use crate::actors::fleet::apis::{ApiFactory, NoApi};
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::settings::FleetSettings;
 use crate::actors::fleet::setup::ProviderSetup;
@@ -117,6 +117,6 @@ fn apis(telegram: &BTreeMap<TelegramUserId, Arc<ScriptedTelegram>>) -> ApiFactor
     let telegram = telegram.clone();
     Arc::new(move |bot| match telegram.get(&bot.spec.telegram_id) {
         Some(api) => Ok(Arc::clone(api) as Arc<dyn BotApi>),
-        None => Err("no such bot here".to_owned()),
+        None => Err(NoApi::no_token("no such bot here")),
     })
 }

@@ -27,7 +27,7 @@ use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::snapshot::BotSnapshot;
 use crate::actors::chat::settings::ChatSettings;
 use crate::actors::fleet::actor::FleetActor;
-use crate::actors::fleet::apis::ApiFactory;
+use crate::actors::fleet::apis::{ApiFactory, NoApi};
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::settings::FleetSettings;
@@ -267,7 +267,7 @@ impl Scenery {
         let telegram: HashMap<_, _> = self.telegram.iter().map(of).collect();
         Arc::new(move |bot| match telegram.get(&bot.spec.telegram_id) {
             Some(api) => Ok(Arc::clone(api) as Arc<dyn BotApi>),
-            None => Err("no such bot on this stage".to_owned()),
+            None => Err(NoApi::no_token("no such bot on this stage")),
         })
     }
 

@@ -92,7 +92,7 @@ async fn i9_a_stop_drops_whatever_a_turn_asks_for_and_spares_the_money() {
     stage.node.committer.commit(Operation::SetStop(stop)).await.unwrap();
     let acts = [
         Act::React { emoji: "👍".to_owned() },
-        Act::Say { text: "I am a bot.".to_owned() },
+        Act::Say { text: "I am a bot.".to_owned(), by_operator: false },
         Act::Open { topic: None, thread: None, recalls: None },
         Act::Answer,
     ];
@@ -127,7 +127,7 @@ async fn a_given_text_is_said_at_once_without_model_and_typing() {
     let text = "I am a bot, and my words come from a model. ".repeat(4).trim().to_owned();
     let said = text.clone();
     let before = tokio::time::Instant::now();
-    let turn = bid(&stage, |turn| turn.act = Act::Say { text: said }).await;
+    let turn = bid(&stage, |turn| turn.act = Act::Say { text: said, by_operator: false }).await;
     stage.until_sent(1).await;
     assert!(before.elapsed() < Duration::from_secs(2), "nobody types it: {:?}", before.elapsed());
     assert_eq!((stage.journal().sent_texts(), stage.llm(0).asked()), (vec![text], 0));

@@ -354,7 +354,7 @@ async fn i9_a_stop_overtakes_all_work_that_is_queued() {
     stage.store.hold(true);
     let (bot, epoch, chat, now) = (stage.bots[0], stage.tenure.epoch, stage.chats[0], stage.node.clock.now());
     for turn in 0..2_000 {
-        let claim = Claim { bot, epoch, turn: TurnId(turn), chat, now };
+        let claim = Claim { bot, epoch, turn: TurnId(turn), chat, yields: true, now };
         stage.node.committer.submit(Operation::Claim(claim), |_| {});
     }
     let stop = SetStop {

@@ -27,6 +27,7 @@ mod provider_health;
 mod rights;
 mod sending;
 mod silence;
+mod speaking;
 mod stops;
 mod supervision;
 mod webhook;

@@ -3,24 +3,23 @@
 use std::time::Duration;
 
 use botfleet_actors::actors::fleet::child::Child;
+use botfleet_actors::domain::audit::{ActResult, Phase};
 use botfleet_actors::domain::commit::operations::{AddPause, BeginOrder, Operation};
 use botfleet_actors::domain::ids::Epoch;
-use botfleet_actors::domain::operator_order::{
-    NewOrder, OperatorOrder, OrderId, OrderState, OrderStep, OrderTarget, OrderTask,
-};
+use botfleet_actors::domain::operator_order::{OperatorOrder, OrderId, OrderState, OrderStep, OrderTarget, OrderTask};
 use botfleet_actors::domain::ownership::Incarnation;
 use botfleet_actors::domain::pause::Pause;
 use botfleet_actors::domain::roster::DeliveryMode;
 use botfleet_actors::ports::bus::Hint;
 use botfleet_actors::ports::store::Store;
 use botfleet_actors::testkit::journal::Happening;
+use botfleet_actors::testkit::rows::order;
 use botfleet_actors::testkit::stage::{Scenery, Stage};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn give(stage: &Stage, id: i64, target: OrderTarget, task: OrderTask) {
-    let order = NewOrder { id: OrderId(id), target, task, principal: "ayse".to_owned(), lives: HOUR };
-    stage.store.rows.give_order(&order).await.unwrap().expect("there is room");
+    stage.store.rows.give_order(&order(id, target, task, HOUR)).await.unwrap().expect("there is room");
 }
 
 async fn read(stage: &Stage, id: i64) -> OperatorOrder {
@@ -112,6 +111,12 @@ async fn i4_an_order_that_a_dead_process_had_begun_is_unknown_and_is_not_repeate
     assert_eq!(over(&stage, 2).await.state, OrderState::Failed, "what was not begun goes on");
     assert_eq!(read(&stage, 1).await.state, OrderState::Unknown);
     assert_eq!(committed(&stage, "begin_order"), 1, "the other one");
+    let ends = [(1, ActResult::Unknown), (2, ActResult::Failed)].map(|(id, result)| (OrderId(id), result));
+    for (order, result) in ends {
+        let of = Phase::Outcome { of: order.intent(), result };
+        let told = stage.store.rows.acts().into_iter().filter(|entry| entry.phase == of).count();
+        assert_eq!(told, 1, "the audit tells how it ended, once");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,7 +173,7 @@ impl Life {
         let decision = self.decide(place, number, answered);
         let turn = answered.then(|| self.turn(place, speaker, &decision, number));
         let mut step = self.step(chat, base);
-        step.entries.push(self.entry(place, (number, message), author(person), None, first));
+        step.entries.push(self.entry(place, (number, message), (author(person), None), first));
         step.handled.push(handled(first, OutcomeKind::Appended, Some(number), Some(decision.number)));
         step.handled.extend(copies);
         step.decisions.push(decision);
@@ -273,8 +273,7 @@ impl Life {
         &self,
         place: usize,
         (number, message): (Number, i64),
-        author: Author,
-        fleet_bot: Option<BotId>,
+        (author, fleet_bot): (Author, Option<BotId>),
         inbox: InboxId,
     ) -> TranscriptEntry {
         TranscriptEntry {
@@ -295,6 +294,8 @@ impl Life {
             inbox,
             chain_depth: 0,
             root: number,
+            by_operator: false,
+            deleted_at: None,
         }
     }
 
@@ -302,7 +303,14 @@ impl Life {
     fn answer(&mut self, place: usize, turn: &Turn, unlucky: u32, batch: &mut Vec<Operation>) {
         let (bot, epoch, chat) = (turn.bot, self.epoch, turn.chat);
         let claim = |batch: &mut Vec<Operation>| {
-            batch.push(Operation::Claim(Claim { bot, epoch, turn: turn.id, chat, now: turn.created_at }));
+            batch.push(Operation::Claim(Claim {
+                bot,
+                epoch,
+                turn: turn.id,
+                chat,
+                yields: turn.yields(),
+                now: turn.created_at,
+            }));
         };
         let usage = Some(Usage {
             provider: "sim".to_owned(),
@@ -348,7 +356,7 @@ impl Life {
             kind: AuthorKind::Bot,
         };
         let mut step = self.step(chat, base);
-        step.entries.push(self.entry(place, (number, told.0), name, Some(bot), inbox));
+        step.entries.push(self.entry(place, (number, told.0), (name, Some(bot)), inbox));
         step.handled.push(handled(inbox, OutcomeKind::Appended, Some(number), None));
         batch.push(Operation::Advance(step));
         self.rooms[place].number += 1;
@@ -373,6 +381,7 @@ impl Life {
             expires_at: turn.expires_at,
             created_at: turn.created_at,
             on_unknown: OnUnknown::Report,
+            by_operator: false,
             progress: SendProgress::queued(turn.created_at),
         }
     }

@@ -5,24 +5,21 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::asked::{asked, minute, permissions, shown};
+use super::asked::{asked, is, minute, permissions, shown};
 use super::{kept, typed};
 use crate::api::account::{BeginFactor, ChangePassword, FactorProof, NewPassword, TakeFactor};
-use crate::api::route::{Call, Nothing};
 use crate::api::secret::Secret;
 use crate::api::session::{End, Get, Open, SignInBody, SignedIn, Transport};
 use crate::cli::api::{Api, order, plain};
 use crate::cli::output::tell;
 use crate::client::{CallError, Client};
-
-/// The code that asks for the second factor.
-const CODE_NEEDED: &str = "code_needed";
+use crate::operate::failure::Code;
 
 /// Arguments of `botfleet login`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  botfleet login ada --api fleet.example:8443
+  botfleet login ada --api https://fleet.example:8443
   pass botfleet | botfleet login ada")]
 pub struct LoginArgs {
     /// Address of the fleet.
@@ -58,7 +55,7 @@ pub async fn login(args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let client = args.api.stranger()?;
     let password = typed::secret("password")?;
     let opened = match opened(&client, args, &password, None).await {
-        Err(CallError::Refused { code, .. }) if code == CODE_NEEDED => {
+        Err(error) if is(&error, Code::CodeNeeded) => {
             let code = typed::secret("code of your authenticator app, or a recovery code")?;
             opened(&client, args, &password, Some(code.expose_secret().to_owned())).await?
         }
@@ -66,6 +63,11 @@ pub async fn login(args: &LoginArgs) -> anyhow::Result<ExitCode> {
     };
     kept::keep(client.address(), opened.token.map(|token| token.0).as_ref())?;
     tell(&format!("signed in as {} ({}) until {} UTC\n", opened.name, opened.role, minute(Some(opened.ends_at))));
+    if client.is_local() {
+        tell(
+            "commands about your own account use this session; the others act as whoever runs the fleet, unless --signed-in is given\n",
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,7 +86,7 @@ async fn opened(
 /// # Errors
 /// When the fleet does not answer, or the file of tokens cannot be written.
 pub async fn logout(args: &OwnArgs) -> anyhow::Result<ExitCode> {
-    let client = args.api.client()?;
+    let client = args.api.account()?;
     let ended = client.call(plain::<End>()).await;
     kept::keep(client.address(), None)?;
     match ended {
@@ -111,7 +113,7 @@ pub async fn whoami(args: &OwnArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the fleet refuses.
 pub async fn password(args: &OwnArgs) -> anyhow::Result<ExitCode> {
-    let client = args.api.client()?;
+    let client = args.api.account()?;
     let password = typed::new_secret("new password, of 12 characters or more")?;
     let body = || NewPassword { password: Secret(password.clone()) };
     let done = asked(&client, || order::<ChangePassword>(body())).await?;
@@ -125,16 +127,24 @@ pub async fn password(args: &OwnArgs) -> anyhow::Result<ExitCode> {
 /// When the fleet refuses, or the code does not fit.
 pub async fn second_factor(command: &SecondFactorCommand) -> anyhow::Result<ExitCode> {
     let SecondFactorCommand::Enrol(args) = command;
-    let client = args.api.client()?;
+    let client = args.api.account()?;
     let begun = asked(&client, plain::<BeginFactor>).await?;
     tell(&format!(
         "Type this into your authenticator app:\n\n  {}\n\nor open this address in it:\n\n  {}\n\n",
         begun.secret.0.expose_secret(),
         begun.address.0.expose_secret()
     ));
-    let code = typed::secret("the code that it shows")?.expose_secret().to_owned();
-    let body = FactorProof { sealed: begun.sealed, code };
-    let codes = client.call(Call::<TakeFactor>::new(Nothing {}, Nothing {}, body)).await?;
+    let codes = loop {
+        let code = typed::secret("the code that it shows")?.expose_secret().to_owned();
+        let body = || FactorProof { sealed: begun.sealed.clone(), code: code.clone() };
+        match asked(&client, || order::<TakeFactor>(body())).await {
+            // A digit was mistyped, or the code was over: the seed is still good, and the fleet bounds the tries.
+            Err(error) if error.downcast_ref().is_some_and(|error| is(error, Code::WrongCredentials)) => {
+                tell(&format!("{error}; type the next one\n"));
+            }
+            other => break other?,
+        }
+    };
     let lines: Vec<&str> = codes.recovery_codes.iter().map(|code| code.0.expose_secret()).collect();
     tell(
         "Enrolled. Keep these recovery codes apart from your phone; each counts once, and they are shown this once:\n\n",

@@ -6,22 +6,22 @@ use anyhow::Context;
 use botfleet_actors::domain::operators::Role;
 use botfleet_actors::domain::time::Timestamp;
 use clap::Args;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::typed;
 use crate::api::answer::Answer;
-use crate::api::route::{Call, Nothing, Route};
+use crate::api::route::{Call, Route};
 use crate::api::secret::Secret;
 use crate::api::session::{Confirm, Proving};
 use crate::api::users::Within;
+use crate::cli::api::order;
 use crate::client::{CallError, Client};
+use crate::operate::failure::Code;
 
-/// The code that asks for a fresh proof.
-const CONFIRM_FIRST: &str = "confirm_first";
-
-/// Calls a route; asks for the password and calls again where the fleet wants a fresh proof.
-pub(super) async fn asked<R: Route>(
+/// Calls a route; asks for a fresh proof and calls again where the fleet wants one.
+pub(in crate::cli) async fn asked<R: Route>(
     client: &Client,
     call: impl Fn() -> Call<R>,
 ) -> anyhow::Result<<R::Answer as Answer>::Item>
@@ -29,14 +29,38 @@ where
     <R::Answer as Answer>::Item: DeserializeOwned,
 {
     match client.call(call()).await {
-        Err(CallError::Refused { code, .. }) if code == CONFIRM_FIRST => {
-            let password = typed::secret("your password, since ten minutes have passed")?;
-            let proof = Proving { password: Some(Secret(password)), code: None };
-            client.call(Call::<Confirm>::new(Nothing {}, Nothing {}, proof)).await?;
+        Err(error) if is(&error, Code::ConfirmFirst) => {
+            confirm(client).await?;
             Ok(client.call(call()).await?)
         }
         other => Ok(other?),
     }
+}
+
+/// Returns whether the fleet refused with this code.
+pub(in crate::cli) fn is(error: &CallError, code: Code) -> bool {
+    matches!(error, CallError::Refused { code: found, .. } if found == code.as_str())
+}
+
+/// Proves again that the account is the caller's: by a code where a second factor is enrolled, else by the password.
+pub(in crate::cli) async fn confirm(client: &Client) -> anyhow::Result<()> {
+    let proven = async |proof: Proving| client.call(order::<Confirm>(proof)).await;
+    // Without any proof the fleet says which one it wants.
+    let proof = match proven(Proving::default()).await {
+        Ok(_) => return Ok(()),
+        Err(error) if is(&error, Code::CodeNeeded) => {
+            let code =
+                typed::secret("code of your authenticator app, or a recovery code, since ten minutes have passed")?;
+            Proving { password: None, code: Some(code.expose_secret().to_owned()) }
+        }
+        Err(error) if is(&error, Code::BadRequest) => {
+            let password = typed::secret("your password, since ten minutes have passed")?;
+            Proving { password: Some(Secret(password)), code: None }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    proven(proof).await?;
+    Ok(())
 }
 
 /// Writes a text to stdout, or the value as one line of JSON.
@@ -54,7 +78,8 @@ pub(super) fn minute(at: Option<Timestamp>) -> String {
 /// The bots and chats that a role concerns.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Scope {
-    /// A bot within reach, by name; may be given several times. Without --bot and --chat: the whole fleet.
+    /// A bot within reach, by name; may be given several times. Without --bot and --chat: the whole fleet for a new account, all
+    /// that its owner reaches for a key, and the same as before for a change.
     #[arg(long = "bot", value_name = "NAME")]
     pub bots: Vec<String>,
     /// A chat within reach, by name; may be given several times.

@@ -1,16 +1,19 @@
 //! The tokens of sessions that this user of the machine opened. Layer `cli`. Keeps I12.
 //!
-//! They lie in one file of mode 600, by the address of the fleet. An API key in `BOTFLEET_API_KEY` goes before them.
+//! They lie in one file of mode 600, by the address of the fleet: a token that was kept for https goes nowhere else. An API key in
+//! `BOTFLEET_API_KEY` goes before them.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::runtime::own_file;
 
 /// The variable with an API key.
 const KEY_VARIABLE: &str = "BOTFLEET_API_KEY";
@@ -53,12 +56,9 @@ fn write(file: &Path, address: &str, token: Option<&SecretString>) -> io::Result
         None => kept.remove(address),
     };
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let draft = file.with_extension(format!("{}.new", std::process::id()));
-    let mut new = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    new.write_all(&serde_json::to_vec(&kept)?)?;
-    fs::rename(&draft, file)
+    own_file::replace(file, &serde_json::to_vec(&kept)?)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::api::user_access::{self, PartOfUser};
 use crate::api::users::UserNamed;
 use crate::cli::api::{Api, order, plain};
 use crate::cli::output::tell;
+use crate::client::{CallError, Client};
 
 /// The commands under `botfleet key`.
 #[derive(Debug, Subcommand)]
@@ -22,7 +23,7 @@ use crate::cli::output::tell;
 Examples:
   botfleet key create backup --role viewer --days 90
   botfleet key create ci --role operator --chat lounge --bot Ada --from 192.0.2.0/24 --user bela
-  BOTFLEET_API_KEY=bf_... botfleet whoami --api fleet.example:8443")]
+  BOTFLEET_API_KEY=bf_... botfleet whoami --api https://fleet.example:8443")]
 pub enum KeyCommand {
     /// Lists keys, without their secrets.
     List(OfUser),
@@ -46,6 +47,13 @@ pub struct OfUser {
     /// Writes one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+impl OfUser {
+    /// Returns the client for what concerns that account; one's own takes one's own proof.
+    pub(super) fn client(&self) -> Result<Client, CallError> {
+        if self.user.is_some() { self.api.client() } else { self.api.account() }
+    }
 }
 
 /// Arguments of `botfleet key create`.
@@ -103,7 +111,7 @@ pub struct EndArgs {
 pub async fn execute(command: &KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
         KeyCommand::List(args) => {
-            let client = args.api.client()?;
+            let client = args.client()?;
             let keys = match named(args) {
                 Some(user) => client.call(Call::<user_access::ListKeys>::new(user, Nothing {}, Nothing {})).await?,
                 None => client.call(plain::<account::ListKeys>()).await?,
@@ -112,7 +120,7 @@ pub async fn execute(command: &KeyCommand) -> anyhow::Result<ExitCode> {
         }
         KeyCommand::Create(args) => create(args).await?,
         KeyCommand::Rotate(args) => {
-            let client = args.api.client()?;
+            let client = args.api.account()?;
             let call = || {
                 let part = OwnPart { id: args.id.clone() };
                 Call::<account::RotateKey>::new(part, Nothing {}, Overlap { overlap_s: args.overlap })
@@ -120,7 +128,7 @@ pub async fn execute(command: &KeyCommand) -> anyhow::Result<ExitCode> {
             told(args.json, &asked(&client, call).await?)?;
         }
         KeyCommand::End(args) => {
-            let client = args.of.api.client()?;
+            let client = args.of.client()?;
             let id = || args.id.clone();
             let done = if let Some(UserNamed { name }) = named(&args.of) {
                 let part = || PartOfUser { name: name.clone(), id: id() };
@@ -140,7 +148,7 @@ fn named(of: &OfUser) -> Option<UserNamed> {
 }
 
 async fn create(args: &CreateArgs) -> anyhow::Result<()> {
-    let client = args.of.api.client()?;
+    let client = args.of.client()?;
     let body = || KeyBody {
         name: args.name.clone(),
         role: args.role,

@@ -43,7 +43,7 @@ pub struct EndArgs {
 pub async fn execute(command: &SessionCommand) -> anyhow::Result<ExitCode> {
     match command {
         SessionCommand::List(args) => {
-            let client = args.api.client()?;
+            let client = args.client()?;
             let sessions = match args.user.clone() {
                 Some(name) => {
                     client
@@ -55,7 +55,7 @@ pub async fn execute(command: &SessionCommand) -> anyhow::Result<ExitCode> {
             shown(args.json, &sessions, &table(&sessions.sessions))?;
         }
         SessionCommand::End(args) => {
-            let client = args.of.api.client()?;
+            let client = args.of.client()?;
             let id = || args.id.clone();
             let done = if let Some(name) = args.of.user.clone() {
                 let part = || PartOfUser { name: name.clone(), id: id() };
@@ -79,8 +79,9 @@ fn table(sessions: &[SessionView]) -> String {
         let (since, seen) = (minute(Some(open.created_at)), minute(Some(open.seen_at)));
         let from =
             [open.address.as_deref(), open.agent.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let this = if open.asks { "  (this one)" } else { "" };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:16}  {since}  {seen}  {from}", open.id);
+        let _ = writeln!(text, "{:16}  {since}  {seen}  {from}{this}", open.id);
     }
     text
 }

@@ -21,6 +21,8 @@ use crate::operate::access::password::{self, Hasher};
 Examples:
   botfleet user create ada --role admin            the first admin, on the machine itself
   botfleet user create bela --role operator --chat lounge --bot Ada
+  botfleet user change bela --role viewer           within the same bots and chats
+  botfleet user change bela --everything            within the whole fleet
   botfleet user change bela --disable
   botfleet user change ada --reset-second-factor   the phone is lost")]
 pub enum UserCommand {
@@ -84,12 +86,18 @@ pub struct ChangeArgs {
     pub common: ListArgs,
     /// The name of the account.
     pub name: String,
-    /// Another role, with --bot, --chat and --texts as for a new account.
+    /// Another role. The bots, chats and texts of the role stay as they are, unless other flags name them.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
     /// The bots and chats of the role.
     #[command(flatten)]
     pub scope: Scope,
+    /// Puts the whole fleet within reach.
+    #[arg(long, conflicts_with_all = ["bots", "chats"])]
+    pub everything: bool,
+    /// Lets texts of messages be read no more, but by an admin.
+    #[arg(long, conflicts_with = "texts")]
+    pub no_texts: bool,
     /// Ends the account's sessions, and takes no further sign-in.
     #[arg(long, conflicts_with = "enable")]
     pub disable: bool,
@@ -166,14 +174,11 @@ async fn create(args: &CreateArgs) -> anyhow::Result<()> {
 
 async fn change(args: &ChangeArgs) -> anyhow::Result<()> {
     let client = args.common.api.client()?;
-    if args.role.is_none() && (args.scope.texts || args.scope.within().is_some()) {
-        anyhow::bail!("--bot, --chat and --texts belong to a role: name it with --role");
-    }
     let user = client.call(Call::<Get>::new(named(&args.name), Nothing {}, Nothing {})).await?;
     let question = format!("new password of {}", args.name);
     let password = if args.password { Some(Secret(typed::new_secret(&question)?)) } else { None };
     let patch = || UserPatch {
-        grants: args.role.map(|role| GrantsBody { role, within: args.scope.within(), reads_texts: args.scope.texts }),
+        grants: grants(args, &user),
         profile: None,
         disabled: if args.disable { Some(true) } else { args.enable.then_some(false) },
         password: password.clone(),
@@ -182,6 +187,20 @@ async fn change(args: &ChangeArgs) -> anyhow::Result<()> {
     let call = || Call::<Change>::new(named(&args.name), Nothing {}, patch()).of_version(user.version);
     let user = asked(&client, call).await?;
     shown(args.common.json, &user, &table(std::slice::from_ref(&user)))
+}
+
+/// Returns the changed permissions; what no flag names stays as it is.
+fn grants(args: &ChangeArgs, user: &User) -> Option<GrantsBody> {
+    let ChangeArgs { role, scope, everything, no_texts, .. } = args;
+    let named = scope.within();
+    if role.is_none() && named.is_none() && !everything && !scope.texts && !no_texts {
+        return None;
+    }
+    Some(GrantsBody {
+        role: role.unwrap_or(user.role),
+        within: if *everything { None } else { named.or_else(|| user.within.clone()) },
+        reads_texts: scope.texts || user.reads_texts && !no_texts,
+    })
 }
 
 fn table(users: &[User]) -> String {
@@ -198,4 +217,51 @@ fn table(users: &[User]) -> String {
         let _ = writeln!(text, "{:width$}  {}  {code:8}  {may}{disabled}", user.name, minute(Some(user.created_at)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use botfleet_actors::domain::time::Timestamp;
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::api::users::Within;
+    use crate::cli::{Cli, Command};
+
+    fn changed(flags: &[&str]) -> Option<(Role, Option<Within>, bool)> {
+        let user = User {
+            name: "bela".to_owned(),
+            role: Role::Operator,
+            within: Some(Within { bots: vec!["Ada".to_owned()], chats: vec!["lounge".to_owned()] }),
+            reads_texts: true,
+            email: None,
+            language: None,
+            time_zone: None,
+            has_password: true,
+            second_factor: false,
+            disabled_at: None,
+            created_at: Timestamp::from_millis(0),
+            version: 1,
+        };
+        let cli = Cli::try_parse_from(["botfleet", "user", "change", "bela"].iter().chain(flags)).unwrap();
+        let Command::User(UserCommand::Change(args)) = cli.command else { panic!("another command") };
+        grants(&args, &user).map(|grants| (grants.role, grants.within, grants.reads_texts))
+    }
+
+    #[test]
+    fn i12_another_role_widens_nothing_that_no_flag_names() {
+        let within = |bots: &[&str], chats: &[&str]| {
+            let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            Some(Within { bots: own(bots), chats: own(chats) })
+        };
+        let before = || within(&["Ada"], &["lounge"]);
+        assert_eq!(changed(&["--disable"]), None);
+        assert_eq!(changed(&["--role", "viewer"]), Some((Role::Viewer, before(), true)));
+        assert_eq!(changed(&["--role", "viewer", "--no-texts"]), Some((Role::Viewer, before(), false)));
+        assert_eq!(changed(&["--chat", "garden"]), Some((Role::Operator, within(&[], &["garden"]), true)));
+        assert_eq!(changed(&["--everything"]), Some((Role::Operator, None, true)));
+        assert!(Cli::try_parse_from(["botfleet", "user", "change", "bela", "--everything", "--bot", "Ada"]).is_err());
+    }
 }

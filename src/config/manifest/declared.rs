@@ -219,6 +219,10 @@ pub fn read(
     manifest.warnings = named(Faults(manifest.warnings), &places).0;
     let telegram_ids = manifest.plan.bots.iter().map(|bot| (bot.name.clone(), bot.telegram_id.0)).collect();
     leave_out_disabled(configuration, &mut manifest.plan);
+    for entry in &mut manifest.providers {
+        let id = ResourceId::new(ResourceKind::Provider, &entry.name);
+        entry.guarded = configuration.resources.get(&id).is_some_and(|thing| thing.guarded_address().is_some());
+    }
     Ok(StoredManifest { manifest, telegram_ids })
 }
 

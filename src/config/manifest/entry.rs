@@ -38,6 +38,8 @@ keyed! {
             .example("[\"env:KEY_A\", \"env:KEY_B\"]");
         /// Keys, as their references lead to them.
         pub api_keys: Vec<SecretString> = no_key(Vec::new());
+        /// Set when the address is not the word of whoever owns the machine.
+        pub guarded: bool = no_key(false);
         /// The model of bots that name the provider alone.
         pub model: Option<String> = key(None).unset("none");
         /// Answers are streamed.
@@ -54,6 +56,13 @@ keyed! {
         pub first_token_timeout: Duration = key(usual().first_token_timeout).not_zero();
         /// Settings of the provider's actor, such as its limits.
         pub settings: ProviderSettings = group::<ProviderKeys>().flat();
+    }
+}
+
+impl ProviderEntry {
+    /// Returns the reference of the first key.
+    pub fn first_reference(&self) -> Option<&str> {
+        self.api_key.as_deref().or_else(|| self.keys.as_ref()?.first().map(String::as_str))
     }
 }
 

@@ -122,7 +122,8 @@ async fn passes(node: &Arc<Node>, wire: &'static dyn Wire, part: fn(&str, bool) 
     let (base, left) = serve(wire.path(), script).await;
     let (base_url, api_keys) = (Some(base), vec!["one".into(), "two".into()]);
     let settings = LlmProviderSettings { base_url, api_keys, stream, ..LlmProviderSettings::default() };
-    let llm = Arc::new(HttpProvider::speaking("p", &settings, wire).unwrap());
+    let llm =
+        Arc::new(HttpProvider::speaking("p", &settings, &crate::outbound::origin::Origin::Trusted, wire).unwrap());
     let (name, settings, node) = ("p".to_owned(), ProviderSettings::default(), Arc::clone(node));
     let args = ProviderArgs { name, llm, settings, node };
     let (provider, _) = ProviderActor::spawn(None, ProviderActor, args).await.unwrap();

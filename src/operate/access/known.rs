@@ -16,6 +16,7 @@ use botfleet_actors::ports::operators::Operators;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::token;
 use crate::operate::context::Context;
@@ -24,6 +25,12 @@ use crate::operate::principal::{Identity, Principal, Proof};
 
 /// Time for which the number of the accounts is believed.
 const BELIEVED_FOR: Duration = Duration::from_millis(400);
+
+/// Number of proofs that are looked up at a time, so that wrong ones leave readers of the store to others.
+const LOOKUPS: usize = 2;
+
+/// Most time to wait for a lookup.
+const LOOKUP_WITHIN: Duration = Duration::from_secs(2);
 
 /// Time after the last request when a session ends, in milliseconds.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
@@ -73,6 +80,8 @@ struct Remembered {
 struct Memory {
     number: i64,
     looked_at: Option<Instant>,
+    /// The last look that failed.
+    failed_at: Option<Instant>,
     /// By the kind of the proof and its hash: a session is no key, whatever its hash.
     by_proof: HashMap<Slot, Arc<Remembered>>,
 }
@@ -84,7 +93,7 @@ pub struct Known {
     memory: Mutex<Memory>,
     look: tokio::sync::Mutex<()>,
     /// Held while a proof that is not remembered is looked up.
-    lookups: tokio::sync::Mutex<()>,
+    lookups: Semaphore,
     local: Arc<Identity>,
     stranger: Arc<Identity>,
 }
@@ -98,7 +107,7 @@ impl Known {
             clock,
             memory: Mutex::default(),
             look: tokio::sync::Mutex::default(),
-            lookups: tokio::sync::Mutex::default(),
+            lookups: Semaphore::new(LOOKUPS),
             local,
             stranger,
         }
@@ -119,10 +128,29 @@ impl Known {
     }
 
     /// Returns whether a principal may still go on: its session or key is as it was when it was granted something.
-    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> bool {
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not tell.
+    pub async fn is_still(&self, sent: &Sent, principal: &Principal) -> Result<bool, Failure> {
         let context = Context { at: self.clock.now(), ..principal.context().clone() };
-        let now = self.principal(sent, context, false).await;
-        now.is_ok_and(|now| now.identity().grants == principal.identity().grants)
+        match self.principal(sent, context, false).await {
+            Ok(now) => Ok(now.identity().grants == principal.identity().grants),
+            Err(failure) if failure.code == Code::Unauthenticated => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Returns whether whoever sent that was looked up before, so that the store is not asked for them.
+    pub fn remembers(&self, sent: &Sent) -> bool {
+        let slot = match sent {
+            Sent::Nothing | Sent::Local => return true,
+            Sent::Session(token) => Slot::Session(token::hash(token.expose_secret())),
+            Sent::Key(key) => match token::read_key(key) {
+                Some(key) => Slot::Key(key.id, key.hash),
+                None => return false,
+            },
+        };
+        self.memory().by_proof.contains_key(&slot)
     }
 
     /// Forgets everybody, after a change on this node.
@@ -148,8 +176,7 @@ impl Known {
         let found = if let Some(found) = found {
             found
         } else {
-            // Whoever sends wrong proofs waits for others who do; the readers of the fleet stay free.
-            let _one = self.lookups.lock().await;
+            let _room = self.lookup().await?;
             let before = self.memory().number;
             let (session, owner) = self.store.session(&hash).await?.ok_or_else(unknown)?;
             let found = of_stored_session(session, &owner).ok_or_else(unknown)?;
@@ -177,7 +204,7 @@ impl Known {
         let found = if let Some(found) = self.remembered(&slot).await? {
             found
         } else {
-            let _one = self.lookups.lock().await;
+            let _room = self.lookup().await?;
             let before = self.memory().number;
             let (stored, owner) = self.store.key(&sent.id).await?.ok_or_else(unknown)?;
             let found = of_stored_key(stored, &owner, &sent.hash, now).ok_or_else(unknown)?;
@@ -195,15 +222,31 @@ impl Known {
         Ok(Arc::clone(&found.identity))
     }
 
+    /// Waits for room to look a proof up. Whoever sends wrong proofs waits for others who do; the readers of the fleet stay free.
+    async fn lookup(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let room = tokio::time::timeout(LOOKUP_WITHIN, self.lookups.acquire()).await;
+        let busy = || Failure::new(Code::Unavailable, "too many unknown sessions and keys are looked up; try again");
+        room.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
     /// Returns what is remembered of a proof, once it is certain that nothing has changed since.
     async fn remembered(&self, slot: &Slot) -> Result<Option<Arc<Remembered>>, Failure> {
         if !self.is_believed() {
             let arrived = Instant::now();
             let _one = self.look.lock().await;
-            let looked_meanwhile = self.memory().looked_at.is_some_and(|at| at >= arrived);
+            let since = |at: Option<Instant>| at.is_some_and(|at| at >= arrived);
+            let (looked_meanwhile, failed_meanwhile) = {
+                let memory = self.memory();
+                (since(memory.looked_at), since(memory.failed_at))
+            };
+            if failed_meanwhile {
+                // Whoever waited would otherwise wait for the store one after the other.
+                return Err(Failure::new(Code::Unavailable, "the store does not answer"));
+            }
             if !looked_meanwhile && !self.is_believed() {
                 let began = Instant::now();
-                let number = self.store.operators_number().await?;
+                let number = self.store.operators_number().await;
+                let number = number.inspect_err(|_| self.memory().failed_at = Some(Instant::now()))?;
                 let mut memory = self.memory();
                 if memory.number != number {
                     memory.by_proof.clear();

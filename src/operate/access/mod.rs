@@ -6,7 +6,7 @@
 //! | `token` | tokens of sessions and API keys: made, read, hashed |
 //! | `password` | hashes of passwords, one computed at a time |
 //! | `code` | one-time codes by time, and recovery codes |
-//! | `seal` | seeds of codes, encrypted |
+//! | `seal` | seeds of codes that earlier versions encrypted |
 //! | `tries` | waits after failed sign-ins |
 
 pub mod code;
@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 
 use self::known::Known;
 use self::password::Hasher;
-use self::seal::Seal;
+use self::seal::OldSeal;
 use self::tries::Tries;
 
 /// Everything by which people prove who they are.
@@ -35,15 +35,15 @@ pub struct Access {
     pub(super) known: Known,
     pub(super) hasher: Hasher,
     pub(super) tries: Tries,
-    pub(super) seal: Seal,
+    pub(super) seal: OldSeal,
     pub(super) installation: OnceCell<String>,
 }
 
 impl Access {
-    /// Creates it over the accounts, with the file of the key that seals seeds.
+    /// Creates it over the accounts, with the file of the key that sealed seeds in earlier versions.
     pub(super) fn new(store: Arc<dyn Operators>, clock: Arc<dyn Clock>, key_file: Option<PathBuf>) -> Self {
         let known = Known::new(Arc::clone(&store), Arc::clone(&clock));
-        let seal = Seal::new(key_file);
+        let seal = OldSeal::new(key_file);
         Self {
             store,
             clock,

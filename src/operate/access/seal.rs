@@ -1,16 +1,16 @@
-//! Seeds of one-time codes, encrypted for the store. Layer `operate`. Keeps I12.
+//! Opens seeds of one-time codes that earlier versions sealed. Layer `operate`. Keeps I12.
 //!
-//! The key lies in a file of mode 600 apart from the database: who copies the database alone has no seed.
+//! Their key lies in a file of mode 600 apart from the database. Nothing new is sealed by it: a rotation moves such seeds to the
+//! keys that seal all secrets.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use data_encoding::BASE64URL_NOPAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::operate::failure::{Code, Failure};
 
@@ -20,31 +20,16 @@ const KEY_BYTES: usize = 32;
 /// The form of a sealed text.
 const FORM: &str = "s1.";
 
-/// Seals seeds with the key of a file.
+/// Opens seeds by the key of a file.
 #[derive(Clone, Debug)]
-pub struct Seal {
+pub struct OldSeal {
     file: Option<PathBuf>,
 }
 
-impl Seal {
-    /// Creates the seal. The file is made when something is sealed first; without a file nothing can be sealed.
+impl OldSeal {
+    /// Names the file; without one nothing opens.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self { file }
-    }
-
-    /// Encrypts a seed for an owner.
-    ///
-    /// # Errors
-    /// `Conflict` when no file is set; `Unreadable` when the file cannot be used, which the log tells.
-    pub fn close(&self, owner: &str, seed: &[u8]) -> Result<String, Failure> {
-        let key = self.key(true)?;
-        let mut nonce = [0; NONCE_LEN];
-        let failed = || Failure::new(Code::Unreadable, "a secret could not be sealed");
-        SystemRandom::new().fill(&mut nonce).map_err(|_| failed())?;
-        let mut sealed = seed.to_vec();
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(owner.as_bytes()), &mut sealed)
-            .map_err(|_| failed())?;
-        Ok(format!("{FORM}{}", BASE64URL_NOPAD.encode(&[&nonce[..], &sealed].concat())))
     }
 
     /// Decrypts the seed of an owner.
@@ -58,89 +43,65 @@ impl Seal {
         let (nonce, text) = bytes.split_at_checked(NONCE_LEN).ok_or_else(failed)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| failed())?;
         let mut text = text.to_vec();
-        let key = self.key(false)?;
+        let key = self.key()?;
         let seed = key.open_in_place(nonce, Aad::from(owner.as_bytes()), &mut text).map_err(|_| failed())?;
         Ok(seed.to_vec())
     }
 
-    fn key(&self, make: bool) -> Result<LessSafeKey, Failure> {
+    fn key(&self) -> Result<LessSafeKey, Failure> {
         let Some(file) = &self.file else {
-            return Err(Failure::new(Code::Conflict, "no key for secrets is set: name a file in server.key_file"));
+            let detail = "the key of an older version is missing: name its file in server.key_file";
+            return Err(Failure::new(Code::Unreadable, detail));
         };
-        let unusable = |error: anyhow::Error| {
+        let bytes = read(file).map_err(|error| {
             tracing::error!(file = %file.display(), error = %format!("{error:#}"), "the key file cannot be used");
             Failure::new(Code::Unreadable, "the key file of this node cannot be used; its log says why")
-        };
-        let bytes = read(file, make).map_err(unusable)?;
+        })?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes);
         key.map(LessSafeKey::new).map_err(|_| Failure::new(Code::Unreadable, "the key has the wrong length"))
     }
 }
 
-/// Reads the key, or makes it.
-fn read(path: &Path, make: bool) -> anyhow::Result<[u8; KEY_BYTES]> {
-    match fs::File::open(path) {
-        Ok(mut file) => {
-            let mode = file.metadata()?.mode();
-            if mode & 0o077 != 0 {
-                bail!("its mode is {:o}, and others may read it; run chmod 600", mode & 0o777);
-            }
-            let mut key = [0; KEY_BYTES];
-            file.read_exact(&mut key).context("it is shorter than 32 bytes")?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && make => {
-            let mut key = [0; KEY_BYTES];
-            SystemRandom::new().fill(&mut key).map_err(|_| anyhow::anyhow!("the system gives no chance"))?;
-            write_new(path, &key)?;
-            Ok(key)
-        }
-        Err(error) => Err(error).context("it cannot be read"),
+/// Reads the key.
+fn read(path: &Path) -> anyhow::Result<[u8; KEY_BYTES]> {
+    let mut file = fs::File::open(path).context("it cannot be read")?;
+    let mode = file.metadata()?.mode();
+    if mode & 0o077 != 0 {
+        bail!("its mode is {:o}, and others may read it; run chmod 600", mode & 0o777);
     }
-}
-
-/// Writes the key whole or not at all: another process may make it at this moment, and then that one counts.
-fn write_new(path: &Path, key: &[u8; KEY_BYTES]) -> anyhow::Result<()> {
-    let draft = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    let placed = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    placed.context("it was made by another process at this moment; try again")
+    let mut key = [0; KEY_BYTES];
+    file.read_exact(&mut key).context("it is shorter than 32 bytes")?;
+    Ok(key)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
-    #[test]
-    fn a_sealed_seed_opens_for_its_owner_with_its_key_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("botfleet.key");
-        let seal = Seal::new(Some(file.clone()));
-        let sealed = seal.close("ada", b"seed").unwrap();
-        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(seal.open("ada", &sealed).unwrap(), b"seed");
-        assert!(seal.open("bela", &sealed).is_err());
-        assert_ne!(sealed, seal.close("ada", b"seed").unwrap());
-        let other = Seal::new(Some(folder.path().join("other.key")));
-        assert!(other.open("ada", &sealed).is_err(), "a key is not made to open something");
-        other.close("ada", b"seed").unwrap();
-        assert!(other.open("ada", &sealed).is_err());
-        assert_eq!(Seal::new(None).close("ada", b"seed").err().unwrap().code, Code::Conflict);
+    /// A seed as version 0.2 sealed it.
+    fn sealed(key: [u8; KEY_BYTES], owner: &str) -> String {
+        let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &key).unwrap());
+        let mut text = b"seed".to_vec();
+        let nonce = Nonce::assume_unique_for_key([9; NONCE_LEN]);
+        key.seal_in_place_append_tag(nonce, Aad::from(owner.as_bytes()), &mut text).unwrap();
+        format!("{FORM}{}", BASE64URL_NOPAD.encode(&[&[9; NONCE_LEN][..], &text].concat()))
     }
 
     #[test]
-    fn a_key_that_others_may_read_is_not_used() {
-        use std::os::unix::fs::PermissionsExt as _;
+    fn a_seed_of_an_earlier_version_opens_for_its_owner_with_its_key_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("botfleet.key");
-        let seal = Seal::new(Some(file.clone()));
-        seal.close("ada", b"seed").unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(seal.close("ada", b"seed").err().unwrap().code, Code::Unreadable);
+        fs::write(&file, [7; KEY_BYTES]).unwrap();
+        let seal = OldSeal::new(Some(file.clone()));
+        assert!(seal.open("ada", &sealed([7; 32], "ada")).is_err(), "others may read the file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(seal.open("ada", &sealed([7; 32], "ada")).unwrap(), b"seed");
+        assert!(seal.open("bela", &sealed([7; 32], "ada")).is_err());
+        assert!(seal.open("ada", &sealed([8; 32], "ada")).is_err());
+        assert_eq!(OldSeal::new(None).open("ada", &sealed([7; 32], "ada")).err().unwrap().code, Code::Unreadable);
     }
 }

@@ -1,12 +1,12 @@
 //! Makes, changes and removes one thing of the configuration. Layer `runtime`. Pure. Keeps I12.
 
 use botfleet_actors::domain::configuration::{
-    Configuration, Keys, Override, Resource, ResourceChange, ResourceId, ResourceKind, ResourceOrigin,
+    ADDRESS, Configuration, Keys, Override, Resource, ResourceChange, ResourceId, ResourceKind, ResourceOrigin,
 };
 use botfleet_actors::domain::time::Timestamp;
 use serde_json::{Map, Value};
 
-use super::reference;
+use super::reference::{self, Places};
 use crate::config::manifest::declared::{budget_name, paths};
 
 /// Reason why a thing was not changed.
@@ -52,10 +52,16 @@ pub enum ChangeError {
     #[error("{0}: what a budget limits is its name; delete it and make another")]
     NamesBudget(String),
     /// A reference leads to a place that is not for operators.
-    #[error(
-        "{0}: name \"env:BOTFLEET_SECRET_NAME\", or a file in the folder secrets beside the manifest as \"file:secrets/NAME\""
-    )]
-    BadReference(String),
+    #[error("{key}: {why}")]
+    BadReference {
+        /// The key.
+        key: String,
+        /// The reason why the place is refused.
+        why: String,
+    },
+    /// The address of a provider may not be asked.
+    #[error("base_url: the address {0}")]
+    BadAddress(String),
     /// A provider goes to another address with its old keys.
     #[error("the provider gets another address: give its key anew, as api_key or keys")]
     KeysNeeded,
@@ -71,6 +77,10 @@ pub struct Author<'a> {
     pub by: &'a str,
     /// The instant.
     pub at: Timestamp,
+    /// Set when it is the word of whoever owns the machine.
+    pub own_word: bool,
+    /// The places that operators may name.
+    pub(in crate::runtime) places: &'a Places,
 }
 
 /// Changes of a thing; what is absent stays.
@@ -104,7 +114,7 @@ pub(in crate::runtime) fn create(
     if !is_name(&name) || name.contains('/') {
         return Err(ChangeError::BadName);
     }
-    check_keys(kind, &keys)?;
+    check_keys(kind, &keys, author)?;
     let id = ResourceId { kind, name };
     if let Some(thing) = now.resources.get(&id) {
         return Err(ChangeError::Taken { id, whose: whose(thing) });
@@ -112,16 +122,18 @@ pub(in crate::runtime) fn create(
     let place = now.resources.iter().filter(|(id, _)| id.kind == kind).map(|(_, thing)| thing.place).max();
     let place = place.map_or(0, |last| last.saturating_add(1));
     let (origin, by, at) = (ResourceOrigin::Api, author.by.to_owned(), author.at);
-    let after = Resource { origin, keys, place, by, at, ..Resource::default() };
+    let said = keys.get(ADDRESS).cloned().filter(|_| author.own_word);
+    let mut after = Resource { origin, keys, place, by, at, ..Resource::default() };
+    after.vouch_for(said.as_ref());
     Ok(ResourceChange { id, before: None, after: Some(after) })
 }
 
 /// Checks keys that came by the API, but for their values.
-fn check_keys(kind: ResourceKind, keys: &Keys) -> Result<(), ChangeError> {
+fn check_keys(kind: ResourceKind, keys: &Keys, author: Author<'_>) -> Result<(), ChangeError> {
     if kind != ResourceKind::Budget && keys.contains_key("name") {
         return Err(ChangeError::KeepsName);
     }
-    reference::check(kind, keys)
+    reference::check(kind, keys, author.places, author.own_word)
 }
 
 /// Returns whether a thing may have a name.
@@ -158,7 +170,7 @@ pub(in crate::runtime) fn change(
 ) -> Result<ResourceChange, ChangeError> {
     let before = found(now, id, version)?;
     let keys = paths(id.kind, &wanted.keys);
-    check_keys(id.kind, &keys)?;
+    check_keys(id.kind, &keys, author)?;
     reference::check_destination(id.kind, &before.in_force(), &keys)?;
     let mut after = Resource { by: author.by.to_owned(), at: author.at, ..before.clone() };
     for field in &wanted.back {
@@ -166,9 +178,13 @@ pub(in crate::runtime) fn change(
             return Err(ChangeError::NotOverridden { id: id.clone(), field: field.clone() });
         }
     }
+    if author.own_word {
+        after.vouch_for(keys.get(ADDRESS));
+    }
     for (path, value) in keys {
         set(&mut after, path, value, author);
     }
+    after.forget_addresses();
     if id.kind == ResourceKind::Budget && budget_name(&after.in_force()) != id.name {
         return Err(ChangeError::NamesBudget(id.name.clone()));
     }
@@ -186,7 +202,7 @@ pub(in crate::runtime) fn change(
 }
 
 /// Gives a field a value.
-fn set(thing: &mut Resource, path: String, value: Value, Author { by, at }: Author<'_>) {
+fn set(thing: &mut Resource, path: String, value: Value, Author { by, at, .. }: Author<'_>) {
     let own = |keys: &Keys| keys.get(&path).cloned().unwrap_or_default();
     match thing.origin {
         ResourceOrigin::Manifest if own(&thing.keys) == value => drop(thing.overrides.remove(&path)),
@@ -218,12 +234,18 @@ pub(in crate::runtime) fn remove(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::sync::LazyLock;
+
     use serde_json::json;
 
     use super::super::merge::after;
     use super::*;
 
-    const AUTHOR: Author<'static> = Author { by: "ayse", at: Timestamp::from_millis(7) };
+    static PLACES: LazyLock<Places> = LazyLock::new(Places::default);
+
+    fn author() -> Author<'static> {
+        Author { by: "ayse", at: Timestamp::from_millis(7), own_word: false, places: &PLACES }
+    }
 
     fn object(value: Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
@@ -243,7 +265,7 @@ mod tests {
     #[test]
     fn what_a_manifest_made_is_changed_by_an_override_that_can_be_given_back() {
         let (now, id) = of_manifest();
-        let change = |now: &Configuration, wanted: &Wanted| change(now, &id, None, wanted, AUTHOR);
+        let change = |now: &Configuration, wanted: &Wanted| change(now, &id, None, wanted, author());
         let changed = change(&now, &wanted(json!({ "pacing": { "burst": "1s" } }))).unwrap();
         assert_eq!(changed.fields(), ["pacing.burst"]);
         let then = after(&now, &[changed]);
@@ -261,9 +283,9 @@ mod tests {
     #[test]
     fn a_version_that_is_over_and_a_thing_of_a_manifest_are_refused() {
         let (now, id) = of_manifest();
-        assert_eq!(change(&now, &id, Some(2), &Wanted::default(), AUTHOR), Err(ChangeError::Stale(id.clone())));
+        assert_eq!(change(&now, &id, Some(2), &Wanted::default(), author()), Err(ChangeError::Stale(id.clone())));
         assert!(remove(&now, &id, Some(3)).unwrap_err().to_string().contains("fleet.toml"));
-        let taken = create(&now, ResourceKind::Chat, Some("lounge"), &Map::new(), AUTHOR).unwrap_err();
+        let taken = create(&now, ResourceKind::Chat, Some("lounge"), &Map::new(), author()).unwrap_err();
         assert!(taken.to_string().contains("it stands in fleet.toml"), "{taken}");
         let other = ResourceId::new(ResourceKind::Chat, "other");
         assert_eq!(remove(&now, &other, None), Err(ChangeError::Unknown(other)));
@@ -272,22 +294,22 @@ mod tests {
     #[test]
     fn a_thing_keeps_its_name_and_a_change_that_says_the_same_is_none() {
         let (now, id) = of_manifest();
-        let named = change(&now, &id, None, &wanted(json!({ "name": "other" })), AUTHOR);
+        let named = change(&now, &id, None, &wanted(json!({ "name": "other" })), author());
         assert_eq!(named, Err(ChangeError::KeepsName));
-        let same = change(&now, &id, None, &wanted(json!({ "pacing": { "burst": "2s" } })), AUTHOR).unwrap();
+        let same = change(&now, &id, None, &wanted(json!({ "pacing": { "burst": "2s" } })), author()).unwrap();
         assert!(same.is_none());
-        let other = change(&now, &id, None, &wanted(json!({ "pacing": { "burst": "3s" } })), AUTHOR).unwrap();
+        let other = change(&now, &id, None, &wanted(json!({ "pacing": { "burst": "3s" } })), author()).unwrap();
         assert!(!other.is_none());
     }
 
     #[test]
     fn a_budget_is_named_by_what_it_limits() {
         let keys = object(json!({ "scope": "bot", "unit": "tokens", "per": "day", "limit": 5, "name": "Ada" }));
-        let made = create(&Configuration::default(), ResourceKind::Budget, None, &keys, AUTHOR).unwrap();
+        let made = create(&Configuration::default(), ResourceKind::Budget, None, &keys, author()).unwrap();
         assert_eq!(made.id.name, "bot-tokens-day-Ada");
         let now = after(&Configuration::default(), &[made.clone()]);
-        assert!(change(&now, &made.id, None, &wanted(json!({ "limit": 6 })), AUTHOR).is_ok());
-        let other = change(&now, &made.id, None, &wanted(json!({ "per": "hour" })), AUTHOR);
+        assert!(change(&now, &made.id, None, &wanted(json!({ "limit": 6 })), author()).is_ok());
+        let other = change(&now, &made.id, None, &wanted(json!({ "per": "hour" })), author());
         assert!(matches!(other, Err(ChangeError::NamesBudget(_))));
     }
 }

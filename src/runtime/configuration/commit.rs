@@ -6,10 +6,11 @@ use std::sync::Arc;
 use botfleet_actors::actors::fleet::messages::FleetMsg;
 use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::configuration::{
-    ConfigStep, Configuration, Configured, Declaration, NewConfiguration, PersonaRevision, ResourceChange, ResourceId,
-    ResourceKind, STEPS_KEPT,
+    ConfigStep, Configuration, Configured, Declaration, NewConfiguration, PersonaRevision, Resource, ResourceChange,
+    ResourceId, ResourceKind, STEPS_KEPT,
 };
 use botfleet_actors::domain::ids::ConfigSeq;
+use botfleet_actors::domain::roster::BotSpec;
 use botfleet_actors::ports::bus::{Audience, BusMessage};
 use botfleet_actors::ports::configurations::Configurations;
 use botfleet_actors::ports::event::EventKind;
@@ -19,12 +20,13 @@ use serde_json::{Value, json};
 use super::back::back;
 use super::change::{self, Author, ChangeError, Wanted, is_name};
 use super::merge::{Clash, after, merge};
-use super::reference;
+use super::reference::{self, Places};
 use super::view::{RosterDiff, difference_of, field_changes};
 use crate::config::fault::Faults;
 use crate::config::manifest::declared::{self, StoredManifest};
-use crate::config::secret::ProcessSecrets;
+use crate::outbound::guard::Guard;
 use crate::runtime::fleet::RunningFleet;
+use crate::runtime::vault::SecretSources;
 
 /// The number of times that a change is made anew when another one came first.
 const TRIES: usize = 5;
@@ -34,6 +36,12 @@ pub(in crate::runtime) struct Stored {
     pub(in crate::runtime) store: Arc<dyn Configurations>,
     /// The folder at which relative paths of secrets start.
     pub(in crate::runtime) folder: PathBuf,
+    /// The sources of secrets.
+    pub(in crate::runtime) sources: SecretSources,
+    /// The places that operators may name for secrets.
+    pub(in crate::runtime) places: Places,
+    /// The guard of addresses that come by API.
+    pub(in crate::runtime) guard: Arc<Guard>,
 }
 
 /// Reason why the configuration was not changed.
@@ -86,6 +94,8 @@ pub struct Asked<'a> {
     pub dry_run: bool,
     /// The number of the configuration that the caller saw; another one in force refuses the change.
     pub on: Option<i64>,
+    /// Set when it is the word of whoever owns the machine: a manifest's places of secrets, and addresses, then count as written.
+    pub own_word: bool,
     /// The entry of the audit.
     pub entry: AuditEntry,
 }
@@ -107,8 +117,6 @@ pub struct Applied<'a> {
     pub declared: &'a [Declaration],
     /// The name.
     pub source: &'a str,
-    /// Set when it is the word of whoever owns the machine: keys of providers are then named as written.
-    pub own_word: bool,
 }
 
 impl Stored {
@@ -117,7 +125,7 @@ impl Stored {
     /// # Errors
     /// The faults.
     pub(super) fn check(&self, now: &Configuration, changes: &mut [ResourceChange]) -> Result<StoredManifest, Faults> {
-        let checked = declared::read(&after(now, changes), &self.folder, &ProcessSecrets)?;
+        let checked = declared::read(&after(now, changes), &self.folder, &self.sources)?;
         for change in changes.iter_mut().filter(|change| change.id.kind == ResourceKind::Bot) {
             if let Some(bot) = &mut change.after {
                 bot.telegram_id = checked.telegram_ids.get(&change.id.name).copied();
@@ -157,7 +165,7 @@ impl RunningFleet {
     /// # Errors
     /// `Clashes`, `Faults`, `Moved`, `Store`.
     pub async fn apply(&self, manifest: &Applied<'_>, asked: Asked<'_>) -> Result<Committed, ConfigError> {
-        let (by, at) = (asked.by, asked.entry.at);
+        let (by, at, own_word) = (asked.by, asked.entry.at, asked.own_word);
         let normal = |declared: &Declaration| {
             let mut keys = declared::normal(declared.id.kind, &declared.keys);
             if declared.id.kind != ResourceKind::Budget {
@@ -174,10 +182,13 @@ impl RunningFleet {
         }
         let fingerprint = declared::fingerprint(&declared);
         let make = |now: &Configuration| {
-            let changes = merge(now, &declared, manifest.source, (by, at)).map_err(ConfigError::Clashes)?;
-            if !manifest.own_word {
-                changes.iter().try_for_each(reference::check_change)?;
+            let mut changes = merge(now, &declared, manifest.source, (by, at)).map_err(ConfigError::Clashes)?;
+            if !own_word {
+                let places = &self.configuration.places;
+                let in_force = |bot: &Resource| self.has_token(bot);
+                changes.iter().try_for_each(|change| reference::check_change(change, places, in_force))?;
             }
+            reference::note_addresses(&mut changes, own_word);
             Ok(changes)
         };
         self.commit(asked, Some(fingerprint), make).await
@@ -194,7 +205,7 @@ impl RunningFleet {
         keys: &serde_json::Map<String, Value>,
         asked: Asked<'_>,
     ) -> Result<Committed, ConfigError> {
-        let author = Author { by: asked.by, at: asked.entry.at };
+        let author = self.author(&asked);
         self.commit(asked, None, |now| Ok(vec![change::create(now, kind, name, keys, author)?])).await
     }
 
@@ -209,7 +220,7 @@ impl RunningFleet {
         wanted: &Wanted,
         asked: Asked<'_>,
     ) -> Result<Committed, ConfigError> {
-        let author = Author { by: asked.by, at: asked.entry.at };
+        let author = self.author(&asked);
         self.commit(asked, None, |now| Ok(vec![change::change(now, id, version, wanted, author)?])).await
     }
 
@@ -259,6 +270,7 @@ impl RunningFleet {
             let mut changes = make(&now)?;
             let checked = self.configuration.check(&now, &mut changes).map_err(ConfigError::Faults)?;
             changes.retain(|change| !change.is_none());
+            reference::judge_addresses(&changes, &self.configuration.guard).await?;
             let warnings = warnings(&checked, &changes);
             let same_manifest = manifest.is_none() || manifest == now.manifest;
             if asked.dry_run || (changes.is_empty() && same_manifest) {
@@ -289,6 +301,18 @@ impl RunningFleet {
             }
         }
         Err(ConfigError::Moved { number: moved, steps: Vec::new() })
+    }
+
+    /// Returns whether the configuration in force names the token of a bot already.
+    fn has_token(&self, bot: &Resource) -> bool {
+        let keys = bot.in_force();
+        let token = keys.get("token").and_then(Value::as_str);
+        let is_it = |spec: &BotSpec| (Some(spec.telegram_id.0), Some(&*spec.credential)) == (bot.telegram_id, token);
+        self.node.directory.known().bots.values().any(|known| is_it(&known.spec))
+    }
+
+    fn author<'a>(&'a self, asked: &Asked<'a>) -> Author<'a> {
+        Author { by: asked.by, at: asked.entry.at, own_word: asked.own_word, places: &self.configuration.places }
     }
 
     /// Tells what was changed since the number that a caller saw.

@@ -18,12 +18,15 @@ use super::commit::Stored;
 use super::start::keys_of;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::declared;
-use crate::config::secret::ProcessSecrets;
 use crate::runtime::health::HealthWatch;
-use crate::runtime::starting::provider;
+use crate::runtime::secrets::providers::KeyedProviders;
+use crate::runtime::starting::keyed_provider;
 
 /// Interval of looks at the number that the node knows.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The keys of a provider, and whether its address is guarded.
+type Described = (Keys, bool);
 
 /// Follows the configuration of one node.
 pub(in crate::runtime) struct Follower {
@@ -31,8 +34,10 @@ pub(in crate::runtime) struct Follower {
     fleet: ActorRef<FleetMsg>,
     stored: Arc<Stored>,
     health: Arc<HealthWatch>,
+    /// The providers whose keys may be given.
+    keyed: Arc<KeyedProviders>,
     /// The keys of the providers in force, and of the budgets with what they name.
-    providers: BTreeMap<String, Keys>,
+    providers: BTreeMap<String, Described>,
     budgets: BTreeMap<ResourceId, Keys>,
     adapters: BTreeMap<String, Arc<dyn LlmProvider>>,
 }
@@ -44,6 +49,7 @@ impl Follower {
         fleet: ActorRef<FleetMsg>,
         stored: Arc<Stored>,
         health: Arc<HealthWatch>,
+        keyed: Arc<KeyedProviders>,
         configuration: &Configuration,
         adapters: impl IntoIterator<Item = (String, Arc<dyn LlmProvider>)>,
     ) -> Self {
@@ -52,7 +58,7 @@ impl Follower {
         // A provider that could not be set up is tried again with the next change.
         providers.retain(|name, _| adapters.contains_key(name));
         let budgets = budgets_of(configuration);
-        Self { node, fleet, stored, health, providers, budgets, adapters }
+        Self { node, fleet, stored, health, keyed, providers, budgets, adapters }
     }
 
     /// Follows for ever.
@@ -86,7 +92,7 @@ impl Follower {
         if providers == self.providers && budgets == self.budgets {
             return;
         }
-        let read = match declared::read(configuration, &self.stored.folder, &ProcessSecrets) {
+        let read = match declared::read(configuration, &self.stored.folder, &self.stored.sources) {
             Ok(read) => read.manifest,
             Err(faults) => {
                 tracing::error!(%faults, "the stored configuration has faults; providers and budgets stay as they are");
@@ -100,7 +106,7 @@ impl Follower {
         self.put_providers(providers, read);
     }
 
-    fn put_providers(&mut self, providers: BTreeMap<String, Keys>, read: LoadedManifest) {
+    fn put_providers(&mut self, providers: BTreeMap<String, Described>, read: LoadedManifest) {
         let gone: Vec<String> = self.providers.keys().filter(|name| !providers.contains_key(*name)).cloned().collect();
         let mut setups: Vec<ProviderSetup> = Vec::new();
         for entry in read.providers {
@@ -108,8 +114,10 @@ impl Follower {
                 continue;
             }
             let name = entry.name.clone();
-            match provider(entry) {
-                Ok(setup) => {
+            match keyed_provider(&entry, &self.stored.guard) {
+                Ok((setup, keyed)) => {
+                    // It has the key that counts before its actor makes the first call.
+                    self.keyed.put(keyed);
                     self.adapters.insert(name, Arc::clone(&setup.llm));
                     setups.push(setup);
                 }
@@ -120,6 +128,7 @@ impl Follower {
         }
         for name in &gone {
             self.adapters.remove(name);
+            self.keyed.remove(name);
         }
         let changed: Vec<&str> = setups.iter().map(|setup| setup.name.as_str()).collect();
         if !changed.is_empty() || !gone.is_empty() {
@@ -134,8 +143,13 @@ impl Follower {
     }
 }
 
-fn providers_of(configuration: &Configuration) -> BTreeMap<String, Keys> {
-    keys_of(configuration.resources.iter().map(|(id, thing)| (id, thing.in_force())))
+fn providers_of(configuration: &Configuration) -> BTreeMap<String, Described> {
+    let keys = keys_of(configuration.resources.iter().map(|(id, thing)| (id, thing.in_force())));
+    let guarded = |name: &str| {
+        let thing = configuration.resources.get(&ResourceId::new(ResourceKind::Provider, name));
+        thing.is_some_and(|thing| thing.guarded_address().is_some())
+    };
+    keys.into_iter().map(|(name, keys)| (name.clone(), (keys, guarded(&name)))).collect()
 }
 
 fn budgets_of(configuration: &Configuration) -> BTreeMap<ResourceId, Keys> {

@@ -17,11 +17,12 @@ use serde_json::Value;
 
 use super::commit::Stored;
 use super::merge::{after, merge};
+use super::reference;
 use super::view::difference_of;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::declared::{self, fingerprint};
 use crate::config::manifest::entry::ProviderEntry;
-use crate::config::secret::ProcessSecrets;
+use crate::runtime::vault::SecretSources;
 
 /// The author of changes at a start.
 const BY: &str = "start";
@@ -66,6 +67,7 @@ pub(in crate::runtime) async fn begin(
                 return Ok(roster);
             }
         };
+        reference::note_addresses(&mut changes, true);
         // What the manifest alone says was checked when it was read, with its secrets.
         let of_manifest = after(&configuration, &changes).resources.len() == manifest.declared.len();
         let (plan, personas) = if of_manifest && configuration.resources.values().all(is_plain) {
@@ -110,11 +112,16 @@ fn same_roster(roster: &Roster, manifest: &LoadedManifest) -> bool {
 
 /// Puts the providers and budgets in force in the place of the manifest's. A provider that the manifest describes as the
 /// fleet does keeps the keys that were read with the manifest.
-pub(in crate::runtime) fn put_in_force(configuration: &Configuration, manifest: &mut LoadedManifest, folder: &Path) {
+pub(in crate::runtime) fn put_in_force(
+    configuration: &Configuration,
+    manifest: &mut LoadedManifest,
+    folder: &Path,
+    sources: &SecretSources,
+) {
     if configuration.resources.is_empty() {
         return;
     }
-    let read = match declared::read(configuration, folder, &ProcessSecrets) {
+    let read = match declared::read(configuration, folder, sources) {
         Ok(read) => read.manifest,
         Err(faults) => {
             tracing::error!(%faults, "the stored configuration has faults; providers and budgets are the manifest's");

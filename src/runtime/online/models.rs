@@ -33,7 +33,7 @@ pub(super) async fn look(manifest: LoadedManifest) -> anyhow::Result<Vec<Finding
             findings.push(Finding::warning("model", name, what, "remove it, or name it in a bot's models"));
             continue;
         };
-        let setup = provider(entry)?;
+        let setup = provider(&entry)?;
         for model in models {
             for key in 0..setup.llm.keys() {
                 questions.push((name.clone(), model.clone(), key, setup.llm.clone()));

@@ -25,7 +25,7 @@ impl Models {
     /// # Errors
     /// When an adapter cannot be built.
     pub fn of(entries: Vec<ProviderEntry>, most: u32) -> anyhow::Result<Self> {
-        let built = entries.into_iter().map(|entry| provider(entry).map(|setup| (setup.name, setup.llm)));
+        let built = entries.into_iter().map(|entry| provider(&entry).map(|setup| (setup.name, setup.llm)));
         Ok(Self { providers: built.collect::<anyhow::Result<_>>()?, left: most, made: 0 })
     }
 

@@ -4,7 +4,7 @@
 //! On PostgreSQL a batch is read without locks, and written by one statement (ADR 44). The reading returns the versions of
 //! the rows as one text. The writing locks the same rows, in the order in which everybody locks them, and writes nothing
 //! unless their versions are still that text. A lease's version is its epoch; another row's is the transaction that wrote
-//! it. Rows without a version here (stops, pauses, people) are believed for [`BELIEVED`] only: a batch that stalls, or
+//! it. Rows without a version here (stops, take-overs, pauses, people) are believed for [`BELIEVED`] only: a batch that stalls, or
 //! waits long for a lock, is read anew.
 
 use std::time::Duration;

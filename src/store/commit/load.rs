@@ -12,6 +12,7 @@ use botfleet_actors::domain::ids::{
 };
 use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::takeover::Takeover;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
@@ -58,6 +59,7 @@ FROM `json_each($1) j CROSS JOIN inbox i ON i.id = j.value|inbox i WHERE i.id = 
 SELECT `collect r.place` FROM `places 1 ..key` `CROSS JOIN|JOIN` transcript t ON t.telegram_chat = r.telegram_chat \
 AND t.message_id = r.message_id AND t.kind = r.kind AND t.revision = r.revision";
     STOPS "load stops" = "SELECT `collect ..control of c` FROM control c";
+    TAKEOVERS "load takeovers" = "SELECT `collect ..takeover of k` FROM takeover k";
     PAUSES "load pauses" = "\
 SELECT `collect ..send_pause of p` FROM \
 `json_each($1) j CROSS JOIN send_pause p ON p.bot = j.value|send_pause p WHERE p.bot = ANY($1)`";
@@ -68,11 +70,14 @@ SELECT `collect r.person, EXISTS (SELECT 1 FROM opt_out o WHERE o.person = r.per
     DEAD_UPDATES "load dead updates" = "\
 SELECT `collect i.id` FROM `json_each($1) j CROSS JOIN inbox i ON i.id = j.value AND i.outcome = 'dead'|\
 (SELECT id FROM inbox WHERE id = ANY($1) AND outcome = 'dead' ORDER BY id FOR NO KEY UPDATE) i`";
-    /// Tells of each order whether its time is over, on the database's clock.
+    /// Tells of each order when it is judged, on the database's clock, and the intent in the audit while that is open.
     ORDERS "load operator orders" = "\
-SELECT `collect q.id, q.target_kind, q.target, q.state, q.epoch, q.late` FROM `json_each($1) j CROSS JOIN \
-(SELECT *, expires_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) AS late FROM operator_order) q ON q.id = j.value|\
-(SELECT *, expires_at <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS late FROM operator_order \
+SELECT `collect q.id, q.target_kind, q.target, q.state, q.epoch, q.expires_at, q.now, \
+(SELECT a.body FROM audit_entry a WHERE a.id = q.intent AND a.waits_since IS NOT NULL)` FROM `json_each($1) j CROSS JOIN \
+(SELECT *, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now, printf('%016x%016x', id, 1) AS intent \
+FROM operator_order) q ON q.id = j.value|\
+(SELECT *, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, \
+lpad(to_hex(id), 16, '0') || lpad(to_hex(1), 16, '0') AS intent FROM operator_order \
 WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) q`";
 }
 
@@ -93,7 +98,7 @@ macro_rules! loads {
 }
 
 type Head = (ChatId, Epoch, Number, DecisionNumber);
-type Order = (OrderId, OrderTarget, OrderState, Option<Epoch>, bool);
+type Order = (OrderId, OrderTarget, OrderState, Option<Epoch>, Timestamp, Timestamp, Option<String>);
 type Person = (TelegramUserId, bool, Option<Timestamp>, Option<Timestamp>);
 
 loads! {
@@ -120,6 +125,8 @@ loads! {
         |text, needs, loaded| loaded.entries.extend(found(text, &needs.entries)?);
     STOPS 5 |needs, _| rules(needs).then(Vec::new),
         |text, _, loaded| loaded.stops.0.extend(read_all(text)?.into_iter().map(|(scope, StoredStop(stop))| (scope, stop)));
+    TAKEOVERS 5 |needs, _| rules(needs).then(Vec::new),
+        |text, _, loaded| loaded.takeovers = read_all::<Takeover>(text)?.into_iter().collect();
     PAUSES 5 |needs, _| ids(needs.bots.iter().map(|bot| bot.0)).filter(|_| rules(needs)),
         |text, _, loaded| read_all::<Pause>(text)?.into_iter().for_each(|pause| loaded.pauses.add(pause));
     PEOPLE 7 |needs, db| keys(db, &needs.people),
@@ -147,8 +154,10 @@ fn keys<P: Put>(db: Database, keys: &BTreeSet<P>) -> Option<Values<'static>> {
     (!keys.is_empty()).then(|| values![Rows::over(db, keys)])
 }
 
-fn order_head((id, target, state, epoch, late): Order) -> (OrderId, OrderHead) {
-    (id, OrderHead { target, state, epoch, late })
+fn order_head((id, target, state, epoch, expires_at, now, intent): Order) -> (OrderId, OrderHead) {
+    // An entry of a later version has no outcome here: a task closes it.
+    let intent = intent.and_then(|body| serde_json::from_str(&body).ok());
+    (id, OrderHead { target, state, epoch, late: expires_at <= now, now, intent })
 }
 
 fn head((chat, epoch, last_number, last_decision): Head) -> (ChatId, ChatHead) {

@@ -17,10 +17,13 @@ use botfleet_actors::domain::operator_order::{OrderId, OrderState, OrderTarget};
 use botfleet_actors::domain::operators::{OperatorId, Profile, Reach, Role};
 use botfleet_actors::domain::outbox::{OnUnknown, OutboxState};
 use botfleet_actors::domain::ownership::{Incarnation, LeaseKey, NodeState};
+use botfleet_actors::domain::retraction::RetractionState;
 use botfleet_actors::domain::roster::{BotSpec, ChatSpec, DeliveryMode, Persona};
+use botfleet_actors::domain::secret::{SecretKind, SecretState};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::transcript::EntryKind;
 use botfleet_actors::domain::turn::TurnState;
+use botfleet_actors::domain::watching::WorkStep;
 use botfleet_actors::domain::window::Window;
 use botfleet_actors::ports::store::StoreError;
 
@@ -70,8 +73,8 @@ ids! {
 counts!(u8 u16 u32 usize);
 
 names! {
-    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState Role
-    TurnState Verdict
+    BudgetPeriod BudgetUnit DeliveryMode EntryKind NodeState OnUnknown OrderState OutboxState OutcomeKind RequestState
+    RetractionState Role SecretKind SecretState TurnState Verdict WorkStep
 }
 
 cells! {

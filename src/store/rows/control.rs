@@ -1,4 +1,4 @@
-//! Rows of stops, pauses, budgets and orders of operators. Layer: adapter.
+//! Rows of stops, pauses, budgets, orders of operators, take-overs and deleted messages. Layer: adapter.
 
 use botfleet_actors::domain::allowance::{AllowanceKey, BudgetKey};
 use botfleet_actors::domain::commit::rows::StopChange;
@@ -6,6 +6,8 @@ use botfleet_actors::domain::control::{Rank, Stop};
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use botfleet_actors::domain::operator_order::OperatorOrder;
 use botfleet_actors::domain::pause::Pause;
+use botfleet_actors::domain::retraction::Retraction;
+use botfleet_actors::domain::takeover::Takeover;
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 
@@ -50,6 +52,22 @@ columns!(OperatorOrder {
     node,
     epoch,
     ended_at
+});
+
+columns!(Takeover { chat, bot, holder, began_at, until, idle_ms });
+
+columns!(Retraction {
+    telegram_chat,
+    message_id,
+    chat,
+    bot,
+    state,
+    tries,
+    due_at,
+    principal,
+    created_at,
+    ended_at,
+    error
 });
 
 impl Put for StopChange {

@@ -8,7 +8,7 @@ use super::part::columns;
 columns! {
     OutboxMessage {
         id, turn, part, parts, bot, chat, telegram_chat, thread, reply_to, text, marks, answers_bot,
-        chain_depth, root, expires_at, created_at, on_unknown
+        chain_depth, root, expires_at, created_at, on_unknown, by_operator
     } then progress: SendProgress
 }
 

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use botfleet_actors::domain::decision::Decision;
-use botfleet_actors::domain::ids::{ChatId, DecisionNumber, MessageId, Number, TurnId};
+use botfleet_actors::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId, TurnId};
 use botfleet_actors::domain::outbox::OutboxMessage;
 use botfleet_actors::domain::roster::Roster;
+use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::domain::turn::Turn;
-use botfleet_actors::ports::archive::DecisionQuery;
+use botfleet_actors::domain::watching::{AtWork, ChatEnd, WorkStep};
+use botfleet_actors::ports::archive::{DecisionQuery, outbox_ids_around};
 
 use super::roster::stored;
 use super::text::{Sql, statements};
@@ -35,6 +37,19 @@ SELECT `columns transcript` FROM transcript WHERE chat = $1 AND number >= $2 ORD
     MESSAGE_NUMBER "message_number" = "\
 SELECT max(t.number) FROM chat_alias a JOIN transcript t ON t.telegram_chat = a.telegram_chat_id \
 AND t.message_id = $2 AND t.kind = 'message' AND t.chat = a.chat WHERE a.chat = $1";
+    /// Walks the messages that the bot sent around that time, by the index of sent messages.
+    SENT_AS "sent_as" = "\
+SELECT `columns outbox` FROM outbox WHERE state = 'sent' AND bot = $1 AND id >= $4 AND id < $5 \
+AND telegram_chat = $2 AND message_id = $3 LIMIT 1";
+    CHAT_ENDS "chat_ends" = "\
+SELECT chat, last_number, last_decision FROM chat_head WHERE chat `among 1` ORDER BY chat";
+    /// Walks what is open, by the partial indexes. The sign keeps the planner from walking all turns that a chat ever had.
+    AT_WORK "at_work" = "\
+SELECT chat, bot, CASE state WHEN 'queued' THEN 'waiting' ELSE 'thinking' END AS step FROM turn \
+WHERE `open turns` state IN ('queued', 'claimed') AND +chat `among 1` \
+UNION SELECT chat, bot, CASE state WHEN 'sending' THEN 'sending' ELSE 'typing' END FROM outbox \
+WHERE `open messages` state IN ('queued', 'sending', 'retry_at') AND +chat `among 1` \
+UNION SELECT chat, bot, 'unknown' FROM outbox WHERE `open messages` state = 'unknown' AND +chat `among 1`";
 }
 
 fn statement(query: &DecisionQuery) -> &'static Sql {
@@ -74,6 +89,31 @@ pub(crate) async fn turns_of(
 
 pub(crate) async fn message_number(db: &impl Reads, chat: ChatId, message: MessageId) -> Result<Option<Number>, Fault> {
     Ok(db.all(&MESSAGE_NUMBER, values![chat, message]).await?.pop().flatten())
+}
+
+pub(crate) async fn sent_as(
+    db: &impl Reads,
+    bot: BotId,
+    chat: TelegramChatId,
+    message: MessageId,
+    date: Timestamp,
+) -> Result<Option<OutboxMessage>, Fault> {
+    let (from, upto) = outbox_ids_around(date);
+    Ok(db.all(&SENT_AS, values![bot, chat, message, from, upto]).await?.pop())
+}
+
+pub(crate) async fn chat_ends(db: &impl Reads, chats: &[ChatId]) -> Result<Vec<ChatEnd>, Fault> {
+    let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
+    let found: Vec<(ChatId, Number, DecisionNumber)> = db.all(&CHAT_ENDS, values![ids]).await?;
+    Ok(found.into_iter().map(|(chat, number, decision)| ChatEnd { chat, number, decision }).collect())
+}
+
+pub(crate) async fn at_work(db: &impl Reads, chats: &[ChatId]) -> Result<Vec<AtWork>, Fault> {
+    let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
+    let found: Vec<(ChatId, BotId, WorkStep)> = db.all(&AT_WORK, values![ids]).await?;
+    let mut found: Vec<AtWork> = found.into_iter().map(|(chat, bot, step)| AtWork { chat, bot, step }).collect();
+    found.sort_unstable();
+    Ok(found)
 }
 
 pub(crate) async fn recorded_roster(db: &impl Reads) -> Result<Roster, Fault> {

@@ -101,6 +101,10 @@ ORDER BY id LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
     DROP_UPDATES "drop_updates" = "\
 DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE id < $2 AND received_at < $3 AND outcome IS NOT NULL \
 ORDER BY id LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
+    DROP_TAKEOVERS "drop_takeovers" = "DELETE FROM takeover WHERE until <= $1";
+    DROP_RETRACTIONS "drop_retractions" = "\
+DELETE FROM retraction WHERE (telegram_chat, message_id) IN (SELECT telegram_chat, message_id FROM retraction \
+WHERE created_at < $2 AND state <> 'waiting' ORDER BY created_at LIMIT $1`| FOR UPDATE SKIP LOCKED`)";
     /// Deletes ended periods of budgets, once neither the period nor its day can be asked for again.
     DROP_ALLOWANCES "drop_allowances" = "DELETE FROM allowance WHERE per <> 'total' AND period_start < $1 - 86400000";
 }
@@ -126,6 +130,8 @@ pub(crate) async fn prune(db: &impl Engine, now: Timestamp, kept: &Kept) -> Resu
     rows += db.once(&DROP_ALLOWANCES, values![handled]).await?;
     let audited = now.as_millis() - i64::from(AUDIT_DAYS) * DAY_MS;
     rows += repeat(db, &DROP_AUDIT, &mut { STATEMENTS }, || values![ROWS, audited]).await?;
+    rows += db.once(&DROP_TAKEOVERS, values![now]).await?;
+    rows += repeat(db, &DROP_RETRACTIONS, &mut { STATEMENTS }, || values![ROWS, handled]).await?;
     operator_orders::end_the_left(db).await?;
     let given = operator_orders::given_before(now, ORDER_DAYS);
     rows += repeat(db, &DROP_ORDERS, &mut { STATEMENTS }, || values![ROWS, given]).await?;

@@ -6,7 +6,7 @@
 use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::operators::{KEYS_MAX, OPERATORS_MAX, Operator, OperatorId, OperatorKey, OperatorSession};
 use botfleet_actors::domain::time::Timestamp;
-use botfleet_actors::ports::operators::{CODES_A_MINUTE, Change};
+use botfleet_actors::ports::operators::{CODES_A_MINUTE, CODES_AN_HOUR, Change};
 
 use super::audit::write as write_entry;
 use super::text::statements;
@@ -29,9 +29,11 @@ INSERT INTO setting (key, value, config_seq) VALUES ('installation', $1, 1) ON C
     ALL_OPERATORS "operators" = "SELECT `columns operator` FROM operator ORDER BY name";
     NAMED "operator_named" = "SELECT `columns operator` FROM operator WHERE name = $1";
     HAS_ADMIN "has_admin" = "\
-SELECT count(*) FROM (SELECT 1 FROM operator WHERE role = 'admin' AND disabled_at IS NULL LIMIT 1) found";
+SELECT count(*) FROM (SELECT 1 FROM operator WHERE role = 'admin' AND disabled_at IS NULL \
+AND reach = '\"everything\"' AND password IS NOT NULL LIMIT 1) found";
     OTHER_ADMINS "other_admins" = "\
-SELECT count(*) FROM operator WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1";
+SELECT count(*) FROM operator WHERE role = 'admin' AND disabled_at IS NULL \
+AND reach = '\"everything\"' AND password IS NOT NULL AND id <> $1";
     COUNT "operators_count" = "SELECT count(*) FROM operator";
     ADD "add_operator" = "\
 INSERT INTO operator (`columns operator`) SELECT `columns operator` FROM `rows 1 ..operator` WHERE true \
@@ -48,11 +50,12 @@ ON CONFLICT (id) DO UPDATE SET claim = excluded.claim, until = excluded.until";
     NO_OFFER "no_offer" = "DELETE FROM first_admin";
 
     TRY_CODE "try_code" = "\
-UPDATE operator SET tries = CASE WHEN try_minute = m.now THEN tries + 1 ELSE 1 END, try_minute = m.now \
+UPDATE operator SET tries = CASE WHEN try_minute = m.now THEN tries + 1 ELSE 1 END, try_minute = m.now, \
+hour_tries = CASE WHEN try_hour = m.now / 60 THEN hour_tries + 1 ELSE 1 END, try_hour = m.now / 60 \
 FROM (SELECT CAST(`unixepoch()|floor(extract(epoch FROM clock_timestamp()))` AS bigint) / 60 AS now) m \
-WHERE id = $1 AND (try_minute <> m.now OR tries < $2)";
+WHERE id = $1 AND (try_minute <> m.now OR tries < $2) AND (try_hour <> m.now / 60 OR hour_tries < $3)";
     USE_CODE "use_code" = "\
-UPDATE operator SET used_step = $2, tries = 0 \
+UPDATE operator SET used_step = $2, tries = 0, hour_tries = CASE WHEN hour_tries > 0 THEN hour_tries - 1 ELSE 0 END \
 FROM (SELECT CAST(`unixepoch()|floor(extract(epoch FROM clock_timestamp()))` AS bigint) / 30 AS now) m \
 WHERE id = $1 AND used_step < $2 AND $2 BETWEEN m.now - 1 AND m.now + 1";
     USE_RECOVERY "use_recovery" = "DELETE FROM operator_recovery WHERE operator = $1 AND hash = $2";
@@ -71,13 +74,15 @@ SELECT id FROM operator_session WHERE operator = $1 ORDER BY created_at DESC LIM
     SESSION "session" = "SELECT `columns operator_session` FROM operator_session WHERE id = $1";
     OWNER "operator" = "SELECT `columns operator` FROM operator WHERE id = $1";
     SESSIONS "sessions" = "\
-SELECT `columns operator_session` FROM operator_session WHERE operator = $1 ORDER BY created_at DESC, id";
+SELECT `columns operator_session` FROM operator_session \
+WHERE operator = $1 AND created_at > $2 AND seen_at > $3 ORDER BY created_at DESC, id";
     SEE_SESSION "see_session" = "UPDATE operator_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     CONFIRM "confirm_session" = "UPDATE operator_session SET confirmed_at = $2 WHERE id = $1";
     END_SESSION "end_session" = "DELETE FROM operator_session WHERE operator = $1 AND handle = $2";
     END_SESSIONS "end_sessions" = "DELETE FROM operator_session WHERE operator = $1";
 
-    KEYS_OF "keys_count" = "SELECT count(*) FROM operator_key WHERE operator = $1";
+    KEYS_OF "keys_count" = "\
+SELECT count(*) FROM operator_key WHERE operator = $1 AND (expires_at IS NULL OR expires_at > $2)";
     ADD_KEY "add_key" = "\
 INSERT INTO operator_key (`columns operator_key`) SELECT `columns operator_key` FROM `rows 1 ..operator_key`";
     KEY "key" = "SELECT `columns operator_key` FROM operator_key WHERE id = $1";
@@ -195,6 +200,26 @@ pub(crate) async fn change_operator<E: Engine>(
     end_sessions: bool,
     entry: &AuditEntry,
 ) -> Result<Change, Fault> {
+    change_with(db, operator, end_sessions, None, entry).await
+}
+
+pub(crate) async fn take_second_factor<E: Engine>(
+    db: &E,
+    operator: &Operator,
+    hashes: &[String],
+    entry: &AuditEntry,
+) -> Result<Change, Fault> {
+    change_with(db, operator, false, Some(hashes), entry).await
+}
+
+/// Changes an account, and what goes with the change, in one transaction.
+async fn change_with<E: Engine>(
+    db: &E,
+    operator: &Operator,
+    end_sessions: bool,
+    recovery: Option<&[String]>,
+    entry: &AuditEntry,
+) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
     let (last, was_admin) = last_admin(&mut task, operator.id).await?;
     if last && was_admin && !operator.is_working_admin() {
@@ -203,8 +228,12 @@ pub(crate) async fn change_operator<E: Engine>(
     if task.execute(&CHANGE, values![Rows::of(E::DATABASE, [Of(operator)])]).await? == 0 {
         return refused(task, Change::Stale).await;
     }
-    if operator.seed.is_none() {
+    if operator.seed.is_none() || recovery.is_some() {
         task.execute(&NO_RECOVERY, values![operator.id]).await?;
+    }
+    if let Some(hashes) = recovery {
+        let rows = hashes.iter().map(|hash| (operator.id, hash.as_str()));
+        task.execute(&ADD_RECOVERY, values![Rows::of(E::DATABASE, rows)]).await?;
     }
     if end_sessions {
         task.execute(&END_SESSIONS, values![operator.id]).await?;
@@ -253,7 +282,7 @@ pub(crate) async fn offer_first_admin<E: Engine>(db: &E, claim: &str, until: Tim
 }
 
 pub(crate) async fn try_code<E: Engine>(db: &E, operator: OperatorId) -> Result<bool, Fault> {
-    Ok(db.once(&TRY_CODE, values![operator, CODES_A_MINUTE]).await? > 0)
+    Ok(db.once(&TRY_CODE, values![operator, CODES_A_MINUTE, CODES_AN_HOUR]).await? > 0)
 }
 
 pub(crate) async fn use_code<E: Engine>(db: &E, operator: OperatorId, step: i64) -> Result<bool, Fault> {
@@ -262,14 +291,6 @@ pub(crate) async fn use_code<E: Engine>(db: &E, operator: OperatorId, step: i64)
 
 pub(crate) async fn use_recovery<E: Engine>(db: &E, operator: OperatorId, hash: &str) -> Result<bool, Fault> {
     Ok(db.once(&USE_RECOVERY, values![operator, hash]).await? > 0)
-}
-
-pub(crate) async fn set_recovery<E: Engine>(db: &E, operator: OperatorId, hashes: &[String]) -> Result<(), Fault> {
-    let mut task = db.begin().await?;
-    task.execute(&NO_RECOVERY, values![operator]).await?;
-    let rows = hashes.iter().map(|hash| (operator, hash.as_str()));
-    task.execute(&ADD_RECOVERY, values![Rows::of(E::DATABASE, rows)]).await?;
-    task.commit().await
 }
 
 pub(crate) async fn open_session<E: Engine>(
@@ -322,7 +343,8 @@ pub(crate) async fn end_session<E: Engine>(
 
 pub(crate) async fn add_key<E: Engine>(db: &E, key: &OperatorKey, entry: &AuditEntry) -> Result<Change, Fault> {
     let mut task = begin(db).await?;
-    if number(&mut task, &KEYS_OF, key.operator).await? >= KEYS_MAX as i64 {
+    let open: Option<i64> = task.fetch(&KEYS_OF, values![key.operator, key.created_at]).await?.pop();
+    if open.unwrap_or(0) >= KEYS_MAX as i64 {
         return refused(task, Change::Full).await;
     }
     task.execute(&ADD_KEY, values![Rows::of(E::DATABASE, [Of(key)])]).await?;

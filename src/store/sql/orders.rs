@@ -10,7 +10,7 @@ use botfleet_actors::domain::roster::DeliveryChoice;
 
 use super::text::statements;
 use super::values::{Rows, values};
-use super::{audit, operator_orders, people};
+use super::{audit, operator_orders, people, speaking};
 use crate::store::engine::Run;
 use crate::store::fault::Fault;
 
@@ -36,8 +36,17 @@ UPDATE send_pause SET until = `min|least`(send_pause.until, r.until) FROM `rows 
 
 /// Writes the orders of people. Runs before all other writes of its batch.
 pub(crate) async fn write<R: Run>(run: &mut R, orders: &Orders) -> Result<(), Fault> {
-    let Orders { deliveries, turns, outbox, inbox, pauses, rights, said, audit: entries, operator } = orders;
+    #[rustfmt::skip]
+    let Orders {
+        deliveries, turns, outbox, inbox, pauses, rights, said, audit: entries, operator, takeovers, retractions, retracted,
+    } = orders;
     operator_orders::write(run, operator).await?;
+    speaking::write_takeovers(run, takeovers).await?;
+    for order in retractions {
+        let (turns, messages) = speaking::write_retractions(run, order).await?;
+        people::empty_sent(run, turns, messages).await?;
+    }
+    speaking::write_retracted(run, retracted).await?;
     write_deliveries(run, deliveries).await?;
     let turns = Rows::of(R::DATABASE, turns.iter().map(|(turn, (due, expires))| (*turn, *due, *expires)));
     let outbox = Rows::of(R::DATABASE, outbox.iter().map(|(outbox, expires)| (*outbox, *expires)));

@@ -7,7 +7,9 @@
 use botfleet_actors::domain::ids::{ChatId, Number, TelegramUserId};
 use botfleet_actors::domain::inbox::SentEvent;
 use botfleet_actors::domain::incoming::Author;
-use botfleet_actors::domain::people::{FORGOTTEN, Forgotten, PersonRecord, Right, Rights, SetRight, TOMBSTONE};
+use botfleet_actors::domain::people::{
+    FORGOTTEN, Forgotten, PersonRecord, REMOVED, Right, Rights, SetRight, TOMBSTONE,
+};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::Cut;
 
@@ -259,6 +261,13 @@ pub(super) async fn empty_messages(
     }
     let emptied = run.execute(&EMPTY_OUTBOX, values![messages.clone(), why]).await?;
     Ok((messages, emptied))
+}
+
+/// Empties the texts of messages that were sent, with the acts of their turns, their events and their entries.
+pub(super) async fn empty_sent(run: &mut impl Run, turns: Vec<i64>, messages: Vec<i64>) -> Result<(), Fault> {
+    run.execute(&EMPTY_ACTS, values![turns]).await?;
+    run.execute(&EMPTY_OUTBOX, values![messages.clone(), REMOVED]).await?;
+    empty_told(run, messages).await.map(drop)
 }
 
 /// Empties the events and the entries of messages. Returns how many entries were emptied.

@@ -82,9 +82,9 @@ SELECT `columns outbox` FROM outbox WHERE `open messages` state = 'unknown' AND 
     TURN "turn" = "SELECT `columns turn` FROM turn WHERE id = $1";
     MESSAGES_OF_TURN "messages_of_turn" = "SELECT `columns outbox` FROM outbox WHERE turn = $1 ORDER BY part";
     MESSAGE "message" = "SELECT `columns outbox` FROM outbox WHERE id = $1";
-    /// Selects the newest texts first, by the index of sent messages.
+    /// Selects the newest texts of the bot's own first, by the index of sent messages.
     SAID_LATELY "said_lately" = "\
-SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 AND text <> '' ORDER BY id DESC LIMIT $2";
+SELECT text FROM outbox WHERE state = 'sent' AND bot = $1 AND text <> '' AND NOT by_operator ORDER BY id DESC LIMIT $2";
     /// Selects the work that waits. In a cluster it goes lease by lease: the cost follows what this incarnation owns,
     /// not what waits elsewhere.
     BACKLOG "backlog" = "`\
@@ -93,7 +93,8 @@ UNION ALL SELECT 1, h.chat FROM chat_head h CROSS JOIN chat c ON c.id = h.chat A
 UNION ALL SELECT 2, bot FROM (\
 SELECT bot FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state = 'queued' AND due_at <= $1 \
 UNION SELECT bot FROM outbox WHERE state IN ('queued', 'sending', 'retry_at', 'unknown') \
-AND state IN ('queued', 'retry_at') AND due_at <= $1) \
+AND state IN ('queued', 'retry_at') AND due_at <= $1 \
+UNION SELECT bot FROM retraction WHERE state = 'waiting' AND due_at <= $1) \
 UNION ALL SELECT 3, count(*) FROM turn WHERE state IN ('queued', 'claimed', 'dead') AND state IN ('queued', 'claimed') \
 UNION ALL SELECT DISTINCT CASE q.target_kind WHEN 'bot' THEN 4 WHEN 'chat' THEN 5 ELSE 6 END, q.target FROM operator_order q \
 WHERE q.state IN ('waiting', 'begun') AND CASE q.target_kind \
@@ -106,7 +107,8 @@ UNION ALL SELECT 1, l.key FROM lease l JOIN chat_head h ON h.chat = l.key AND h.
 JOIN chat c ON c.id = l.key AND c.in_use WHERE l.owner = $2 AND l.kind = 'chat' \
 UNION ALL SELECT 2, l.key FROM lease l WHERE l.owner = $2 AND l.kind = 'bot' AND (\
 EXISTS (SELECT 1 FROM turn t WHERE t.bot = l.key AND t.state = 'queued' AND t.due_at <= $1) \
-OR EXISTS (SELECT 1 FROM outbox o WHERE o.bot = l.key AND o.state IN ('queued', 'retry_at') AND o.due_at <= $1)) \
+OR EXISTS (SELECT 1 FROM outbox o WHERE o.bot = l.key AND o.state IN ('queued', 'retry_at') AND o.due_at <= $1) \
+OR EXISTS (SELECT 1 FROM retraction r WHERE r.bot = l.key AND r.state = 'waiting' AND r.due_at <= $1)) \
 UNION ALL SELECT 3, count(*) FROM lease l JOIN turn t ON t.bot = l.key AND t.state IN ('queued', 'claimed') \
 WHERE l.owner = $2 AND l.kind = 'bot' \
 UNION ALL SELECT DISTINCT CASE q.target_kind WHEN 'bot' THEN 4 ELSE 5 END, q.target FROM operator_order q \

@@ -193,7 +193,8 @@ fn is_itself(((id, hash), contents, at, keys): &Row) -> bool {
     };
     let Ok(entry) = serde_json::from_str::<Value>(body) else { return false };
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let principal = text(&entry["principal"]["id"]).or_else(|| text(&entry["principal"]["name"]));
+    // As `AuditPrincipal::key` says.
+    let principal = text(&entry["principal"]["name"]);
     let object = match (entry["object"]["kind"].as_str(), entry["object"]["id"].as_str()) {
         (Some(kind), Some("")) => Some(kind.to_owned()),
         (Some(kind), Some(id)) => Some(format!("{kind}:{id}")),
@@ -202,5 +203,6 @@ fn is_itself(((id, hash), contents, at, keys): &Row) -> bool {
     hash_of_entry(salt, body) == *hash
         && entry["id"].as_str() == Some(id)
         && entry["at"].as_i64() == Some(*at)
-        && *keys == (principal, text(&entry["act"]), object)
+        && keys.0 == principal
+        && (&keys.1, &keys.2) == (&text(&entry["act"]), &object)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use botfleet_world::provider::spec::Mode;
 use botfleet_world::scenario::file::Scenario;
 use botfleet_world::telegram::faults::{FaultKind, FaultRule, TelegramFaults};
 
@@ -151,7 +152,9 @@ async fn an_order_that_no_owner_carries_out_in_time_is_told_as_under_way() {
 /// Kills a node at a random moment around each of so many orders, and requires that each was carried out once, or was
 /// reported as failed, expired or unknown, and never twice.
 async fn kill_around(name: &str, rounds: usize) {
-    let mut stage = ClusterStage::start(name, 2).await;
+    // Each text is another one, so that the ledger tells whose it is.
+    let numbered = ProviderSpec { mode: Mode::NumberCalls, ..ProviderSpec::default() };
+    let mut stage = ClusterStage::raise_with(name, 2, true, numbered).await;
     stage.until_bots(0, &[("n1", 2), ("n2", 2)]).await;
     assert!(stage.simulation.world.wait_until_polling(4, DEADLINE).await);
     let letters = letters(&stage, name, rounds).await;
@@ -222,7 +225,7 @@ async fn letters(stage: &ClusterStage, database: &str, count: usize) -> Vec<i64>
     let telegram = TelegramFaults { seed: 1, rules: vec![rule] };
     stage.simulation.set_faults(&Scenario { telegram, ..Scenario::default() });
     let found = "SELECT min(id) FROM outbox WHERE state = 'unknown' GROUP BY text ORDER BY 1";
-    let until = Instant::now() + OVER_WITHIN + Duration::from_secs(count as u64);
+    let until = Instant::now() + OVER_WITHIN + Duration::from_secs(2 * count as u64);
     for round in 0.. {
         stage.say(&format!("hello number {round}"));
         tokio::time::sleep(Duration::from_millis(300)).await;

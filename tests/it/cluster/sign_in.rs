@@ -62,11 +62,11 @@ async fn i12_a_code_that_is_used_on_two_nodes_at_once_counts_on_one() {
     let mut stage = ClusterStage::start("cluster_codes", 0).await;
     for node in ["n1", "n2"] {
         let files = stage.files(node, "all", "cluster_codes").await;
-        let shared = stage.folder.path().join("botfleet.key");
-        let settings = format!("\n[server]\nkey_file = {:?}\n", shared.display().to_string());
+        let shared = stage.folder.path().join("secrets.key");
+        std::fs::write(&shared, "5".repeat(64)).unwrap();
         let config = std::fs::read_to_string(files.config()).unwrap();
-        let config = config.replacen("[server]", &settings, 1);
-        std::fs::write(files.config(), config).unwrap();
+        let keys = [format!("file:{}", shared.display())];
+        std::fs::write(files.config(), format!("{config}\n[secrets]\nkeys = {keys:?}\n")).unwrap();
         stage.nodes.push(Product::start(binary(), files).await.unwrap());
     }
     let (one, two) = (&stage.nodes[0], &stage.nodes[1]);

@@ -10,6 +10,7 @@ use super::intake::Intake;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::perform::Typing;
+use crate::actors::bot::retracting::Retracting;
 use crate::actors::bot::snapshot::BotSnapshot;
 use crate::actors::bot::state::{Arrival, BotArgs, BotState, Hands, Identity};
 use crate::actors::bot::stay::{Stay, Work};
@@ -43,6 +44,7 @@ impl Actor for BotActor {
             intake: Intake::new(&args.profile),
             turns: Turns::new(&args.settings),
             outbox: Outbox::new(&args.settings),
+            retracting: Retracting::default(),
             node: args.node,
             identity: Identity {
                 profile: args.profile,
@@ -88,6 +90,8 @@ impl Actor for BotActor {
             BotMsg::ClockStepped => state.on_clock_stepped(),
             BotMsg::Turn(message) => state.turns(|turns, desk| turns.handle(message, desk)),
             BotMsg::WordsRemoved => state.on_words_removed().await,
+            BotMsg::Retract => state.retract(),
+            BotMsg::Retracted(until) => state.on_retracted(until),
             BotMsg::Outbox(message) => state.outbox(|outbox, step| outbox.handle(message, step)),
             BotMsg::Limited(chat, retry_after) => state.on_limited(chat, retry_after),
             BotMsg::TryChat(chat) => state.try_chat(chat),

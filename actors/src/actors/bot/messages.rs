@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::RpcReplyPort;
+use tokio::time::Instant;
 
 use crate::actors::bot::intake::messages::IntakeMsg;
 use crate::actors::bot::outbox::messages::OutboxMsg;
@@ -57,6 +58,10 @@ pub enum BotMsg {
     Turn(TurnMsg),
     /// Somebody's words were removed, or are about to be: forget texts that may hold them.
     WordsRemoved,
+    /// Delete messages, as operators ordered.
+    Retract,
+    /// A round of deletions ended; nothing more is to be asked before that time, if Telegram said so.
+    Retracted(Option<Instant>),
     /// A message for the outbox.
     Outbox(OutboxMsg),
     /// Telegram answered 429 to a call that sends no message, in a chat or outside all chats.

@@ -12,6 +12,7 @@
 //! | `effect`, `surroundings` | what the machines ask for, and what they may ask |
 //! | `perform`, `site` | carries out what they ask for; answers what they ask |
 //! | `stay`, `ticket` | where the bot is in its life here; which answers are stale |
+//! | `retracting` | deletes messages that operators want deleted (I4) |
 //! | `reconciling` | turns and messages that wait in the store (I8) |
 //! | `leaving` | start, hand-off, fences, the time bound of the node (I5, I6) |
 //! | `voice` | reasons why the bot is silent: pauses, places that are closed to it (I14) |
@@ -24,6 +25,7 @@ pub mod messages;
 pub(crate) mod outbox;
 mod perform;
 mod reconciling;
+mod retracting;
 pub mod settings;
 mod site;
 pub mod snapshot;

@@ -42,6 +42,7 @@ impl BotState {
             return;
         }
         let node = Arc::clone(&self.node);
+        self.retract();
         self.read_turns().await;
         let limit = self.turns.room(&self.identity.settings);
         match in_time(node.store.waiting_messages(self.identity.profile.id, limit.max(1))).await {
@@ -54,8 +55,8 @@ impl BotState {
 
     /// Forgets words that were removed, or are about to be, and reads the waiting turns again.
     pub(super) async fn on_words_removed(&mut self) {
-        let rights = self.node.people.rights();
-        self.turns(|turns, desk| turns.words_removed(&rights, desk));
+        let (rights, interventions) = (self.node.people.rights(), self.node.steering.all());
+        self.turns(|turns, desk| turns.words_removed(&rights, &interventions.deleted, desk));
         self.read_turns().await;
     }
 

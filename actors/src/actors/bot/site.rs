@@ -110,6 +110,10 @@ impl Surroundings for Site<'_> {
         self.node.people.stops().blocking(chat, self.identity.profile.id, self.now())
     }
 
+    fn is_taken_over(&self, chat: ChatId) -> bool {
+        self.node.steering.takeover(chat, self.identity.profile.id, self.now()).is_some()
+    }
+
     fn known(&self) -> Arc<Known> {
         self.node.directory.known()
     }

@@ -12,6 +12,7 @@ use crate::actors::bot::intake::Intake;
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::bot::outbox::Outbox;
 use crate::actors::bot::perform::Typing;
+use crate::actors::bot::retracting::Retracting;
 use crate::actors::bot::settings::BotSettings;
 use crate::actors::bot::stay::Stay;
 use crate::actors::bot::turns::Turns;
@@ -53,6 +54,7 @@ pub struct BotState {
     pub(super) intake: Intake,
     pub(super) turns: Turns,
     pub(super) outbox: Outbox,
+    pub(super) retracting: Retracting,
     pub(super) hands: Hands,
 }
 

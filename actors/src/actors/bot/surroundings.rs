@@ -55,6 +55,8 @@ pub(super) trait Surroundings {
     fn may_try(&self, chat: ChatId) -> bool;
     /// The stop that is in force for the bot in that chat.
     fn stop(&self, chat: ChatId) -> Option<StopScope>;
+    /// Returns whether an operator has taken the bot over in that chat.
+    fn is_taken_over(&self, chat: ChatId) -> bool;
     /// The bots and chats of the configuration in force.
     fn known(&self) -> Arc<Known>;
     /// The chat's configuration, while the manifest names the chat.

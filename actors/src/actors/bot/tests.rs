@@ -152,6 +152,9 @@ impl Surroundings for Site {
     fn stop(&self, _: ChatId) -> Option<StopScope> {
         self.stop.get()
     }
+    fn is_taken_over(&self, _: ChatId) -> bool {
+        false
+    }
     fn known(&self) -> Arc<Known> {
         self.directory.known()
     }

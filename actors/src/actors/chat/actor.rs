@@ -19,17 +19,13 @@ use super::isolating::{Isolation, REFUSALS_TOGETHER};
 use super::memory::Memory;
 use super::settings::ChatSettings;
 use super::shares::{Begun, Shares};
-use crate::actors::bot::messages::BotMsg;
 use crate::actors::chat::messages::{ChatMsg, Delivery};
 use crate::actors::chat::snapshot::ChatSnapshot;
 use crate::actors::node::Node;
-use crate::actors::node::committer::{CommitError, CommitResult};
 use crate::actors::node::permits::RowPermits;
 use crate::actors::node::tasks::{TaskPanicked, Tasks};
 use crate::behaviour::job::TurnJob;
 use crate::behaviour::scene::{CastMember, Occasion};
-use crate::domain::commit::operations::{Advance, Operation};
-use crate::domain::commit::outcome::Refusal;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, Epoch, Number, TelegramChatId, TelegramUserId, TurnId};
 use crate::domain::inbox::Handled;
@@ -37,7 +33,6 @@ use crate::domain::roster::ChatProfile;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptEntry;
 use crate::domain::turn::Turn;
-use crate::ports::store::StoreError;
 
 /// The parts that a chat is built from.
 pub struct ChatArgs {
@@ -194,6 +189,7 @@ impl Actor for ChatActor {
             ChatMsg::ProfileChanged(profile) => state.on_profile_changed(&myself, profile),
             ChatMsg::Named(bot) => state.on_named(bot),
             ChatMsg::CastChanged => state.cast = cast_of(&state.node, &state.profile),
+            ChatMsg::Speak(speech, reply) => state.on_speak(&myself, *speech, reply).await,
             ChatMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ChatMsg::PassivateIfIdle => state.passivate_if_idle(&myself),
             ChatMsg::GetSnapshot(reply) => drop(reply.send(state.snapshot())),
@@ -292,71 +288,6 @@ impl ChatState {
         }
         self.plan_tick();
         self.commit(myself, base, step);
-    }
-
-    pub(super) fn commit(&mut self, myself: &ActorRef<ChatMsg>, base: Number, step: Step) {
-        let advance = Advance {
-            chat: self.profile.id,
-            epoch: self.epoch,
-            base,
-            entries: step.entries,
-            handled: step.handled,
-            decisions: step.decisions,
-            turns: step.turns,
-            superseded: step.dropped,
-            next_tick_at: self.next_tick_at,
-            absences: step.absences,
-            calm_until: self.memory.as_ref().and_then(Memory::calm_stored),
-            disclosed: self.memory.as_ref().is_some_and(|memory| memory.disclosed),
-        };
-        self.commits_in_flight += 1;
-        self.commits_unanswered += 1;
-        let (here, away): (Vec<_>, Vec<_>) = step
-            .jobs
-            .into_iter()
-            .map(|(bot, jobs)| (bot, self.node.directory.bot(bot), jobs))
-            .partition(|(_, actor, _)| actor.is_some());
-        let away: Vec<BotId> = away.into_iter().map(|(bot, ..)| bot).collect();
-        let (node, chat, generation) = (Arc::clone(&self.node), myself.clone(), self.generation);
-        let begun = step.begun;
-        self.shares.count(&begun);
-        self.node.committer.submit(Operation::Advance(advance), move |result| {
-            if result.is_ok() && !away.is_empty() {
-                // Bots that live elsewhere find their turns in the store.
-                node.wake_bots(away);
-            }
-            let _ = chat.cast(ChatMsg::Advanced(generation, result, begun));
-        });
-        for (_, actor, jobs) in here {
-            if let Some(actor) = actor {
-                let _ = actor.cast(BotMsg::Turns(jobs));
-            }
-        }
-    }
-
-    async fn on_advanced(
-        &mut self,
-        myself: &ActorRef<ChatMsg>,
-        generation: u64,
-        result: &CommitResult,
-        begun: &[Begun],
-    ) {
-        if result.is_err() {
-            self.shares.take_back(begun);
-        }
-        if generation != self.generation {
-            return self.on_answered(myself).await;
-        }
-        self.commits_unanswered = self.commits_unanswered.saturating_sub(1);
-        self.commits_in_flight -= 1;
-        match result {
-            Ok(_) => self.on_accepted(myself),
-            Err(CommitError::Refused(Refusal::Fenced)) => {
-                self.on_fenced(myself);
-            }
-            Err(CommitError::Unavailable(error)) => self.store_failed(myself, &StoreError::Unavailable(error.clone())),
-            Err(CommitError::Refused(refusal)) => self.on_refused(myself, refusal).await,
-        }
     }
 
     fn passivate_if_idle(&mut self, myself: &ActorRef<ChatMsg>) {

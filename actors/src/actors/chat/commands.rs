@@ -217,7 +217,7 @@ impl ChatState {
     }
 
     /// Adds a turn to say a given text, with its decision.
-    fn announce(
+    pub(super) fn announce(
         &mut self,
         speaker: BotId,
         text: String,
@@ -241,7 +241,7 @@ impl ChatState {
             decision: number,
             bot: speaker,
             ordinal: 0,
-            act: Act::Say { text },
+            act: Act::Say { text, by_operator: false },
             target,
             answers_bot: None,
             // Depth 0 marks the message as a notice for good: no talk goes on from it.

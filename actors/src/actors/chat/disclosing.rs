@@ -27,7 +27,7 @@ impl ChatState {
         };
         for bot in self.profile.members.iter().copied() {
             let turns = in_time(node.store.queued_turns(bot, LOOK_AT)).await?;
-            let says = |act: &Act| matches!(act, Act::Say { text: said } if *said == text);
+            let says = |act: &Act| matches!(act, Act::Say { text: said, .. } if *said == text);
             let decided = turns.iter().any(|turn| turn.chat == chat && says(&turn.act));
             if decided {
                 node.notices.discloses(chat, Some(bot));

@@ -6,6 +6,7 @@ use ractor::RpcReplyPort;
 
 use crate::actors::chat::shares::Begun;
 use crate::actors::chat::snapshot::ChatSnapshot;
+use crate::actors::chat::speech::{Speech, Spoken};
 use crate::actors::node::committer::CommitResult;
 use crate::domain::ids::{BotId, Epoch, InboxId, Number, TelegramChatId};
 use crate::domain::inbox::SentEvent;
@@ -83,6 +84,8 @@ pub enum ChatMsg {
     TaskPanicked,
     /// Leave the memory if nothing happened for a long time.
     PassivateIfIdle,
+    /// Let a bot say something for an operator, or let an operator take the bot over; the reply tells what came of it.
+    Speak(Box<Speech>, RpcReplyPort<Spoken>),
     /// Reply with a snapshot of the chat.
     GetSnapshot(RpcReplyPort<ChatSnapshot>),
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | the actor: state, life cycle, commits |
+//! | `actor`, `committing` | the actor: state, life cycle; its commits |
 //! | `messages`, `snapshot` | its messages, and what operators see of it |
 //! | `reading` | parses one inbox row: entry, copy, or nothing |
 //! | `memory` | the end of the transcript in memory |
@@ -11,6 +11,7 @@
 //! | `albums` | several messages that are answered once |
 //! | `commands` | answers to people's commands, and the fleet's own disclosure |
 //! | `notices`, `disclosing` | commands answered and disclosures begun lately; a disclosure that waits in the store |
+//! | `speech`, `speaking` | what operators say as bots, and bots that they take over |
 //! | `deciding` | what the chat's owner knows, for the director; its turns |
 //! | `engine` | the director, the turns of its speakers, the tick: pure, and the soak's as well |
 //! | `shares` | people for whom turns were begun lately |
@@ -24,6 +25,7 @@ pub mod actor;
 mod albums;
 mod appending;
 mod commands;
+mod committing;
 mod deciding;
 mod disclosing;
 pub mod engine;
@@ -40,3 +42,5 @@ pub mod reading;
 pub mod settings;
 mod shares;
 pub mod snapshot;
+mod speaking;
+pub mod speech;

@@ -60,14 +60,15 @@ impl ChatState {
     pub(super) fn silent_here(&self, thread: Option<ThreadId>, now: Timestamp) -> BTreeMap<BotId, Silence> {
         let mut silent: BTreeMap<_, _> = self.absent.iter().map(|bot| (*bot, Silence::Absent)).collect();
         let stops = self.node.people.stops();
-        if self.node.voices.all_speak() && stops.0.is_empty() {
+        if self.node.voices.all_speak() && stops.0.is_empty() && self.node.steering.is_quiet() {
             return silent;
         }
         let deadline = now + self.profile.spec.pacing.stale_after;
         for bot in &self.profile.members {
             let stopped = stops.holds(StopScope::Bot(*bot), now).then_some(Silence::Stopped);
             let voice = || self.node.voices.of(*bot, self.profile.id, thread, now).silent_until(deadline);
-            if let Some(why) = stopped.or_else(voice) {
+            let taken = || self.node.steering.takeover(self.profile.id, *bot, now).map(|_| Silence::TakenOver);
+            if let Some(why) = stopped.or_else(voice).or_else(taken) {
                 silent.entry(*bot).or_insert(why);
             }
         }

@@ -145,6 +145,8 @@ pub fn read_sent(
         inbox,
         chain_depth: event.chain_depth,
         root: event.root.unwrap_or(Number(0)),
+        by_operator: event.by_operator,
+        deleted_at: None,
     }
 }
 
@@ -175,6 +177,8 @@ impl Blank {
             date: message.date,
             inbox: self.inbox,
             root: Number(0),
+            by_operator: false,
+            deleted_at: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use ractor::{ActorId, ActorRef};
 
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::chat::messages::ChatMsg;
-use crate::actors::fleet::apis::ApiFactory;
+use crate::actors::fleet::apis::{ApiFactory, NoApi};
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::state::FleetState;
@@ -59,13 +59,18 @@ impl Leasing {
         node: &Arc<Node>,
         make: &ApiFactory,
         bot: &BotProfile,
-    ) -> Result<Arc<dyn BotApi>, String> {
+    ) -> Result<Arc<dyn BotApi>, NoApi> {
         if let Some(api) = self.known_api(bot) {
             return Ok(api);
         }
         let api = node.bounded(make(bot)?);
         self.apis.insert(bot.id, (bot.token_generation, bot.spec.credential.clone(), Arc::clone(&api)));
         Ok(api)
+    }
+
+    /// Forgets the Telegram API of a bot whose token was replaced: the next one is made anew.
+    pub(super) fn forget_api(&mut self, bot: BotId) {
+        self.apis.remove(&bot);
     }
 
     /// Returns the Telegram API for a bot, if it was made for the bot's present token.

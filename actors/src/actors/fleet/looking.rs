@@ -139,7 +139,7 @@ impl FleetState {
         match self.leasing.api(&node, &self.args.apis, &profile) {
             Ok(api) => drop(self.tasks.spawn(async move { verify(&node, bot, api.as_ref(), doubt).await })),
             Err(why) => {
-                tracing::error!(bot.id = %bot, reason = why, "who stopped a chat cannot be verified, it stays stopped");
+                tracing::error!(bot.id = %bot, reason = %why, "who stopped a chat cannot be verified, it stays stopped");
             }
         }
     }

@@ -63,6 +63,8 @@ pub enum FleetMsg {
     End(Ended),
     /// Read the configuration: it may have changed.
     ReadRoster,
+    /// A bot has another token, or none any more.
+    TokenChanged(BotId),
     /// The result of reading the configuration.
     RosterRead(Result<Roster, StoreError>),
     /// The configuration has other providers: these are new or described otherwise, and those of these names are gone.

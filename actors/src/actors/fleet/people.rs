@@ -19,6 +19,7 @@ use crate::actors::fleet::state::FleetState;
 use crate::actors::node::Node;
 use crate::domain::ids::TelegramUserId;
 use crate::domain::people::{Forgotten, Rights};
+use crate::domain::retraction::REMEMBERED_FOR;
 use crate::policy::backoff::BackoffSettings;
 use crate::ports::bus::Hint;
 use crate::ports::metrics;
@@ -38,8 +39,16 @@ const FORGET_AGAIN: Duration = Duration::from_mins(2);
 /// a moment later.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
-/// Reads stops and rights; returns whether a person's words are to be dropped from memory.
+/// Reads stops, interventions of operators and rights; returns whether words are to be dropped from memory: a person's, or those
+/// of a message that was deleted.
 pub(super) async fn learn(node: &Arc<Node>) -> bool {
+    let deleted = match node.store.interventions(node.clock.now() - REMEMBERED_FOR).await {
+        Ok(interventions) => node.steering.learned(interventions),
+        Err(error) => {
+            tracing::warn!(error = %error, "interventions of operators cannot be read now");
+            false
+        }
+    };
     match node.store.stops().await {
         Ok(stops) => node.people.learned_stops(stops),
         Err(error) => tracing::warn!(error = %error, "stops cannot be read now"),
@@ -49,12 +58,12 @@ pub(super) async fn learn(node: &Arc<Node>) -> bool {
         Ok(Some(rights)) => {
             let anew = are_gone(&known, &rights);
             node.people.learned(rights);
-            anew
+            anew || deleted
         }
-        Ok(None) => false,
+        Ok(None) => deleted,
         Err(error) => {
             tracing::warn!(error = %error, "people's rights cannot be read now");
-            false
+            deleted
         }
     }
 }

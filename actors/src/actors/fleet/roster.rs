@@ -8,12 +8,14 @@ use ractor::ActorRef;
 
 use crate::actors::bot::messages::BotMsg;
 use crate::actors::chat::messages::ChatMsg;
+use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::fleet::state::FleetState;
 use crate::actors::node::committer::STORE_RETRY;
 use crate::actors::node::deadline::in_time;
 use crate::actors::node::directory::RosterChange;
 use crate::actors::ownership::messages::OwnershipMsg;
+use crate::domain::ids::BotId;
 use crate::domain::ownership::LeaseKey;
 use crate::domain::roster::Roster;
 use crate::policy::ownership::event::Event;
@@ -71,7 +73,7 @@ impl FleetState {
                 None => match self.leasing.api(&node, &self.args.apis, &profile) {
                     Ok(api) => Some(api),
                     Err(why) => {
-                        tracing::error!(bot.id = %profile.id, reason = why, "the bot's new token cannot be used, it goes on with the old one");
+                        tracing::error!(bot.id = %profile.id, reason = %why, "the bot's new token cannot be used, it goes on with the old one");
                         None
                     }
                 },
@@ -105,6 +107,25 @@ impl FleetState {
         }
         if let Some(ownership) = node.directory.ownership() {
             let _ = ownership.cast(OwnershipMsg::Heard(Event::Hinted));
+        }
+    }
+
+    /// Gives a bot its new token, which no other part of its configuration tells of.
+    pub(super) async fn on_token_changed(&mut self, myself: &ActorRef<FleetMsg>, bot: BotId) {
+        let node = Arc::clone(&self.args.node);
+        self.leasing.forget_api(bot);
+        let Some(profile) = node.directory.bot_profile(bot) else {
+            return;
+        };
+        let Some(actor) = node.directory.bot(bot) else {
+            // The bot had no token; a bot whose lease is elsewhere does not start.
+            return self.start(myself, Child::Bot(bot)).await;
+        };
+        match self.leasing.api(&node, &self.args.apis, &profile) {
+            Ok(api) => drop(actor.cast(BotMsg::ProfileChanged(profile, Some(api)))),
+            Err(why) => {
+                tracing::error!(bot.id = %bot, reason = %why, "the bot's new token cannot be used, it goes on with the old one");
+            }
         }
     }
 

@@ -19,7 +19,6 @@ use crate::actors::node::permits::{ChatHandle, RowPermits};
 use crate::actors::provider::actor::{ProviderActor, ProviderArgs};
 use crate::domain::ids::{BotId, ChatId, Epoch};
 use crate::domain::ownership::LeaseKey;
-use crate::domain::silence::Silence;
 use crate::ports::metrics;
 
 impl FleetState {
@@ -90,9 +89,9 @@ impl FleetState {
         };
         let api = match self.leasing.api(&node, &self.args.apis, &profile) {
             Ok(api) => api,
-            Err(why) => {
-                tracing::error!(bot.id = %id, reason = why, "the bot has no way to Telegram, it is tried again");
-                self.set_silence(id, Some(Silence::NoToken));
+            Err(missing) => {
+                tracing::error!(bot.id = %id, reason = %missing, "the bot has no way to Telegram, it is tried again");
+                self.set_silence(id, Some(missing.silence));
                 drop(myself.send_after(self.bot_settings.refused_retry, move || FleetMsg::Start(Child::Bot(id))));
                 return Ok(None);
             }

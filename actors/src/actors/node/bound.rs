@@ -143,6 +143,11 @@ impl BotApi for BoundedApi {
         self.noted(self.api.set_reaction(chat, message, emoji).await)
     }
 
+    async fn delete_message(&self, chat: TelegramChatId, message: MessageId) -> Result<(), TelegramError> {
+        self.check()?;
+        self.noted(self.api.delete_message(chat, message).await)
+    }
+
     async fn administrators(&self, chat: TelegramChatId) -> Result<Vec<TelegramUserId>, TelegramError> {
         self.check()?;
         self.noted(self.api.administrators(chat).await)

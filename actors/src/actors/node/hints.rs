@@ -25,9 +25,9 @@ fn addressee(hint: &Hint) -> Option<LeaseKey> {
         | Hint::CanPost(chat, _)
         | Hint::Paused(chat, ..)
         | Hint::Migrated(chat, _) => Some(LeaseKey::Chat(*chat)),
-        Hint::Bot(bot) | Hint::Opened(bot, _) | Hint::Wanted(bot, _) => Some(LeaseKey::Bot(*bot)),
+        Hint::Bot(bot) | Hint::Retract(bot) | Hint::Opened(bot, _) | Hint::Wanted(bot, _) => Some(LeaseKey::Bot(*bot)),
         Hint::Order(target) => target.lease(),
-        Hint::Lease(_) | Hint::Nodes | Hint::People | Hint::Silent(..) => None,
+        Hint::Lease(_) | Hint::Nodes | Hint::People | Hint::Interventions | Hint::Silent(..) => None,
     }
 }
 
@@ -90,7 +90,12 @@ impl Node {
                     let _ = fleet.cast(FleetMsg::LookAtOrders(target));
                 }
             }
-            Hint::People => {
+            Hint::Retract(bot) => {
+                if let Some(actor) = self.directory.bot(bot) {
+                    let _ = actor.cast(BotMsg::Retract);
+                }
+            }
+            Hint::People | Hint::Interventions => {
                 if let Some(fleet) = self.directory.fleet() {
                     let _ = fleet.cast(FleetMsg::LookAtPeople);
                 }

@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod directory;
 pub mod ended;
 pub mod hints;
+pub mod interventions;
 pub mod leases;
 pub mod permits;
 pub mod records;
@@ -18,6 +19,7 @@ pub mod traffic;
 pub mod usernames;
 pub mod vitals;
 pub mod voices;
+pub mod watched;
 pub mod webhooks;
 
 use std::collections::HashMap;
@@ -34,6 +36,7 @@ use crate::actors::node::bound::{ActBound, BoundedApi};
 use crate::actors::node::committer::Committer;
 use crate::actors::node::directory::{Directory, Known};
 use crate::actors::node::ended::Ended;
+use crate::actors::node::interventions::Steering;
 use crate::actors::node::leases::Leases;
 use crate::actors::node::records::Records;
 use crate::actors::node::said::FleetSaid;
@@ -42,6 +45,7 @@ use crate::actors::node::traffic::Traffic;
 use crate::actors::node::usernames::Usernames;
 use crate::actors::node::vitals::Vitals;
 use crate::actors::node::voices::Voices;
+use crate::actors::node::watched::Watched;
 use crate::actors::orders::memory::Orders;
 use crate::actors::orders::people::People;
 use crate::behaviour::generator::Generator;
@@ -154,6 +158,8 @@ pub struct Node {
     pub notices: Notices,
     /// People's rights and stops, as far as this node knows.
     pub people: People,
+    /// Bots that operators have taken over, and messages that they have deleted lately.
+    pub steering: Steering,
     /// Answers people who ask for the data stored about them.
     pub records: Records,
     /// The operators' chat, where a bot reports faults: the chat holds no conversation, and no bot leaves it.
@@ -163,6 +169,8 @@ pub struct Node {
     /// Wakes whoever waits here for the end of an operator's order.
     pub orders_ended: Notify,
     budgets: RwLock<Vec<BudgetSpec>>,
+    /// Chats that somebody watches.
+    pub watched: Watched,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
 }
@@ -213,11 +221,13 @@ impl Node {
             orders: Orders::default(),
             notices: Notices::default(),
             people: People::default(),
+            steering: Steering::default(),
             records: Records::default(),
             operators: OnceLock::new(),
             vitals: Vitals::default(),
             orders_ended: Notify::new(),
             budgets: RwLock::default(),
+            watched: Watched::default(),
             ended: watch::Sender::new(None),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! | what keeps a bot silent | reported by | until |
 //! |---|---|---|
-//! | no token, quarantine | the fleet | the bot starts |
+//! | no token, a sealed one, quarantine | the fleet | the bot starts |
 //! | a refused token | the bot | Telegram accepts the token |
 //! | a pause that Telegram asked for | the bot | it is over, or a person lifts it |
 //! | a place that is closed to the bot | the bot, upon a refusal | a membership update, or an answer to a trial |

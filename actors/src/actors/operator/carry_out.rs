@@ -47,6 +47,7 @@ impl Came {
             Ok(Applied::Ordered(state)) => Self::Ended(state),
             Ok(_) => Self::Ended(OrderState::Done),
             Err(CommitError::Refused(Refusal::Fenced)) => Self::Lost,
+            Err(CommitError::Refused(held @ Refusal::TakenOver(_))) => Self::failed("taken_over", held.to_string()),
             Err(CommitError::Refused(Refusal::Conflict(why))) => Self::failed("conflict", why),
             Err(CommitError::Refused(refusal)) => Self::failed("conflict", refusal.to_string()),
             Err(CommitError::Unavailable(_)) => Self::Again,

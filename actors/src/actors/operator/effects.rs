@@ -9,8 +9,10 @@ use tokio::time::Instant;
 
 use super::carry_out::Came;
 use super::redelivery::redeliver;
+use super::speaking::{retract, speak, take_over};
 use crate::actors::bot::intake::messages::{DeliveryError, IntakeMsg};
 use crate::actors::bot::messages::BotMsg;
+use crate::actors::chat::speech::{Demand, Speech};
 use crate::actors::fleet::child::Child;
 use crate::actors::fleet::messages::FleetMsg;
 use crate::actors::node::Node;
@@ -20,14 +22,15 @@ use crate::domain::commit::operations::{BeginOrder, LiftPauses, Operation, Order
 use crate::domain::commit::outcome::Applied;
 use crate::domain::ids::BotId;
 use crate::domain::operator_order::{OperatorOrder, OrderState, OrderStep, OrderTarget, OrderTask};
+use crate::domain::retraction::Saying;
 use crate::domain::roster::DeliveryMode;
 
 /// Most time for an actor to do its part, since it waits for the store.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Time within which a bot's actor must run, and the interval of looks: it starts a moment after its lease is taken.
-const RUNS_WITHIN: Duration = Duration::from_secs(3);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Time within which the actor of a bot or chat must run, and the interval of looks: it starts a moment after its lease is taken.
+pub(super) const RUNS_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Causes the effect of an order that waits.
 pub(super) async fn cause(
@@ -50,6 +53,21 @@ pub(super) async fn cause(
         (Some(OrderTask::SetDelivery { mode }), OrderTarget::Bot(bot)) => set_delivery(node, step, bot, mode).await,
         (Some(OrderTask::Redeliver { letter, confirm_duplicate }), OrderTarget::Bot(_) | OrderTarget::Chat(_)) => {
             redeliver(node, step, &letter, confirm_duplicate).await
+        }
+        (Some(OrderTask::Say { bot, text, reply_to }), OrderTarget::Chat(chat)) => {
+            let demand = Demand::Say { text, reply_to };
+            let speech = Speech { bot, by: order.principal.clone(), order: step.clone(), demand };
+            speak(node, fleet, chat, speech).await
+        }
+        (Some(OrderTask::TakeOver { bot, idle_ms, take }), OrderTarget::Chat(chat)) => {
+            let idle = Duration::from_millis(idle_ms.unsigned_abs());
+            take_over(node, fleet, step, (chat, bot), (&order.principal, idle, take)).await
+        }
+        (Some(OrderTask::Delete { number }), OrderTarget::Chat(chat)) => {
+            retract(node, step, chat, &order.principal, Saying::Entry(number)).await
+        }
+        (Some(OrderTask::Retract { bot, since }), OrderTarget::Chat(chat)) => {
+            retract(node, step, chat, &order.principal, Saying::Since(bot, since)).await
         }
         _ => Came::failed("conflict", "the version of the node that owns it does not know such an order"),
     }

@@ -199,7 +199,7 @@ impl OwnershipState {
                 }
             }
             BusMessage::ConfigurationChanged(seq) => self.on_configured(seq),
-            BusMessage::Event(_) => {}
+            BusMessage::Event(_) | BusMessage::Watching(_) | BusMessage::Appended(_) => {}
         }
     }
 

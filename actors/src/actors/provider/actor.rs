@@ -29,7 +29,7 @@ use crate::actors::provider::concluded::{Concluded, Failure};
 use crate::actors::provider::messages::{Finished, Funded, ProviderMsg};
 use crate::policy::breaker::BreakerState;
 use crate::policy::treasury::Reserve;
-use crate::ports::llm::{LlmError, LlmProvider};
+use crate::ports::llm::{KeyIndex, LlmError, LlmProvider};
 use crate::ports::metrics;
 
 /// Calls wait for a pause of all keys up to this long; during a longer pause callers turn elsewhere.
@@ -123,6 +123,7 @@ impl Actor for ProviderActor {
             }
             ProviderMsg::Shared(nodes) => state.keys.share_among(nodes),
             ProviderMsg::Retire => state.retiring = true,
+            ProviderMsg::KeyReplaced => state.keys.replaced(KeyIndex(0)),
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ProviderMsg::GetSnapshot(reply) => {
                 let _ = reply.send(state.snapshot());

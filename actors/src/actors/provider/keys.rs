@@ -160,6 +160,15 @@ impl KeyPool {
         }
     }
 
+    /// Forgets the refusals of a key, since another one stands in its place. Limits and calls under way stay counted.
+    pub(super) fn replaced(&mut self, key: KeyIndex) {
+        let Some(key) = self.keys.get_mut(key.0) else { return };
+        key.health = Health::Usable;
+        for standing in key.models.values_mut() {
+            (standing.health, standing.limited) = (Health::Usable, 0);
+        }
+    }
+
     pub(super) fn snapshot(&mut self, now: Instant) -> Vec<KeySnapshot> {
         let keys = self.keys.iter_mut().enumerate();
         keys.map(|(index, key)| {

@@ -233,6 +233,7 @@ fn sent(turn: &Turn) -> OutboxMessage {
         expires_at: turn.expires_at,
         created_at: turn.created_at,
         on_unknown: OnUnknown::Report,
+        by_operator: false,
         progress,
     }
 }

@@ -68,7 +68,8 @@ pub fn relevant<'a>(stances: &'a [Stance], moment: &Moment<'_>) -> Vec<&'a Stanc
 /// Returns whether the bot spoke about the stance within its cool-down, as far as the window tells.
 fn argued_lately(stance: &Stance, moment: &Moment<'_>) -> bool {
     let since = moment.now - stance.cool_down;
-    let own = moment.window.iter().rev().filter(|note| note.fleet_bot == Some(moment.bot));
+    // An operator's words are no opinion of the bot.
+    let own = moment.window.iter().rev().filter(|note| note.fleet_bot == Some(moment.bot) && !note.by_operator);
     own.take_while(|note| note.date > since).any(|note| about_folded(note.folded(), stance))
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use crate::domain::commit::outcome::{Refusal, conflict};
-use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OrderChange, OrderHead, TurnHead};
+use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OrderChange, TurnHead};
 use crate::domain::ids::{BotId, ChatId, Epoch, OutboxId, TelegramUserId, TurnId};
 use crate::domain::inbox::{InboxRow, Outcome, OutcomeKind, SentEvent};
-use crate::domain::operator_order::{OrderFailure, OrderState, OrderStep};
+use crate::domain::operator_order::{OrderFailure, OrderFruit, OrderState, OrderStep, outcome_of};
 use crate::domain::ownership::LeaseKey;
 use crate::domain::pause::Pause;
 use crate::domain::people::{FORGOTTEN, OPTED_OUT, TOMBSTONE};
@@ -19,6 +21,17 @@ pub(super) struct Bench<'a> {
     pub(super) changes: Changes,
     pub(super) new_turns: HashSet<TurnId>,
     pub(super) new_outbox: HashSet<OutboxId>,
+}
+
+/// How an order stands that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenOrder {
+    /// Nobody began it in its time.
+    Late,
+    /// Nobody has begun it.
+    Waiting,
+    /// It is begun; `here` when under the epoch of the step.
+    Begun { here: bool },
 }
 
 impl<'a> Bench<'a> {
@@ -113,31 +126,48 @@ impl<'a> Bench<'a> {
         self.insert_inbox(event);
     }
 
-    /// Returns an operator's order whose target is that of the step.
-    pub(super) fn order(&self, step: &OrderStep) -> Result<OrderHead, Refusal> {
-        match self.loaded.orders.get(&step.order) {
-            Some(head) if head.target == step.target => Ok(*head),
-            Some(head) => conflict(format!("order {} is for {}", step.order, head.target)),
-            None => conflict(format!("order {} is not stored", step.order)),
+    /// Returns how an operator's order stands that is open, and whose target is that of the step.
+    pub(super) fn open_order(&self, step: &OrderStep) -> Result<OpenOrder, Refusal> {
+        let Some(head) = self.loaded.orders.get(&step.order) else {
+            return conflict(format!("order {} is not stored", step.order));
+        };
+        match head.state {
+            _ if head.target != step.target => conflict(format!("order {} is for {}", step.order, head.target)),
+            OrderState::Waiting if head.late => Ok(OpenOrder::Late),
+            OrderState::Waiting => Ok(OpenOrder::Waiting),
+            OrderState::Begun => Ok(OpenOrder::Begun { here: head.epoch == Some(step.epoch) }),
+            over => conflict(format!("order {} is {}", step.order, over.as_str())),
         }
     }
 
     /// Refuses an operation that carries out an order which waits no more. Comes before the operation's first change.
     pub(super) fn order_waits(&self, step: Option<&OrderStep>) -> Result<(), Refusal> {
         let Some(step) = step else { return Ok(()) };
-        match self.order(step)? {
-            OrderHead { state: OrderState::Waiting, late: false, .. } => Ok(()),
-            OrderHead { state: OrderState::Waiting, .. } => conflict(format!("order {} came too late", step.order)),
-            OrderHead { state, .. } => conflict(format!("order {} is {}", step.order, state.as_str())),
+        match self.open_order(step)? {
+            OpenOrder::Waiting => Ok(()),
+            OpenOrder::Late => conflict(format!("order {} came too late", step.order)),
+            OpenOrder::Begun { .. } => conflict(format!("order {} is begun", step.order)),
         }
     }
 
-    /// Moves an order on, together with what the batch does for it.
+    /// Moves an order on, together with what the batch does for it, and with the outcome in the audit once the order is over.
     pub(super) fn order_moves(&mut self, step: OrderStep, state: OrderState, failure: Option<&OrderFailure>) {
+        let result = failure.and_then(|failure| serde_json::to_value(failure).ok());
+        self.order_comes_to(step, state, result);
+    }
+
+    /// Ends the order that an operation has carried out, and tells what came of it.
+    pub(super) fn order_bears(&mut self, step: OrderStep, fruit: OrderFruit) {
+        self.order_comes_to(step, OrderState::Done, serde_json::to_value(fruit).ok());
+    }
+
+    fn order_comes_to(&mut self, step: OrderStep, state: OrderState, result: Option<Value>) {
         if let Some(head) = self.loaded.orders.get_mut(&step.order) {
             (head.state, head.epoch) = (state, Some(step.epoch));
+            let intent = head.intent.take_if(|_| state.is_over());
+            let outcome = intent.and_then(|intent| outcome_of(step.order, &intent, state, Some(&step.node), head.now));
+            self.changes.orders.audit.extend(outcome);
         }
-        let result = failure.and_then(|failure| serde_json::to_value(failure).ok());
         self.changes.orders.operator.insert(step.order, OrderChange { state, result, step });
     }
 
@@ -145,6 +175,19 @@ impl<'a> Bench<'a> {
     pub(super) fn order_done(&mut self, step: Option<OrderStep>) {
         if let Some(step) = step {
             self.order_moves(step, OrderState::Done, None);
+        }
+    }
+
+    /// Refuses whoever is not the holder of a bot that somebody has taken over.
+    pub(super) fn not_held_by_another(
+        &self,
+        (chat, bot): (ChatId, BotId),
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match self.loaded.takeovers.of(chat, bot, now) {
+            Some(takeover) if takeover.holder != by => Err(Refusal::TakenOver(takeover.holder.clone())),
+            _ => Ok(()),
         }
     }
 

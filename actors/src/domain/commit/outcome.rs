@@ -37,6 +37,8 @@ pub enum Applied {
     },
     /// The turn was dropped instead of claimed: this stop keeps the bot silent.
     Stopped(StopScope),
+    /// The turn was dropped instead of claimed: an operator has taken the bot over.
+    GaveWay,
     /// The state in which an operator's order is now.
     Ordered(OrderState),
     /// The turn failed, and is queued again or dead.
@@ -66,6 +68,9 @@ pub enum Refusal {
     /// A row is missing, in another state or at another number: the caller's view of it is stale.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// The operator of that name has taken the bot over.
+    #[error("{0} has taken the bot over")]
+    TakenOver(String),
     /// The operation holds words of somebody who does not want them stored.
     #[error("unwanted: {0}")]
     Unwanted(&'static str),

@@ -7,7 +7,7 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::control::{Stop, StopScope, Stops};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
-    BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+    BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{Handled, InboxRow, Source};
 use crate::domain::operator_order::{OrderId, OrderState, OrderStep, OrderTarget};
@@ -15,7 +15,9 @@ use crate::domain::outbox::{OutboxMessage, SendProgress};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::{Pause, Pauses};
 use crate::domain::people::SetRight;
+use crate::domain::retraction::{RetractionEnding, Said};
 use crate::domain::roster::DeliveryChoice;
+use crate::domain::takeover::{Takeover, Takeovers};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{Turn, TurnProgress};
@@ -56,6 +58,8 @@ pub struct Loaded {
     pub orders: HashMap<OrderId, OrderHead>,
     /// Stops in force.
     pub stops: Stops,
+    /// Take-overs, when the batch needs the stops.
+    pub takeovers: Takeovers,
     /// Pauses of the requested bots, when the batch holds rules for a send.
     pub pauses: Pauses,
 }
@@ -112,7 +116,7 @@ impl OutboxHead {
 }
 
 /// The part of an operator's order that the judge needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderHead {
     /// The part of the fleet that carries it out.
     pub target: OrderTarget,
@@ -122,6 +126,10 @@ pub struct OrderHead {
     pub epoch: Option<Epoch>,
     /// Set when its time is over, on the database's clock.
     pub late: bool,
+    /// The present instant, on the database's clock.
+    pub now: Timestamp,
+    /// The intent in the audit, while it has no outcome.
+    pub intent: Option<Box<AuditEntry>>,
 }
 
 /// Rows that a batch writes. New turns and messages are written with their progress in [`Loaded`], since a later
@@ -199,6 +207,44 @@ pub struct Orders {
     pub audit: Vec<AuditEntry>,
     /// Orders of operators that moved on.
     pub operator: BTreeMap<OrderId, OrderChange>,
+    /// Take-overs that began, go on, or ended.
+    pub takeovers: BTreeMap<(ChatId, BotId), TakeoverChange>,
+    /// Messages that are to be deleted, by order.
+    pub retractions: Vec<NewRetractions>,
+    /// Answers of Telegram about messages that are to be deleted.
+    pub retracted: Vec<(TelegramChatId, MessageId, RetractionEnding)>,
+}
+
+/// Change of a take-over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakeoverChange {
+    /// The take-over began, instead of an earlier one.
+    Begun(Takeover),
+    /// Its holder has said something: the take-over lasts until then, if the holder still holds it.
+    Prolonged {
+        /// The holder.
+        holder: String,
+        /// The end.
+        until: Timestamp,
+    },
+    /// The holder gave the bot back, or somebody took it away.
+    Ended {
+        /// The holder.
+        holder: String,
+    },
+}
+
+/// Messages that one order deletes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRetractions {
+    /// The chat.
+    pub chat: ChatId,
+    /// Name of whoever ordered it.
+    pub principal: String,
+    /// Time of the order.
+    pub at: Timestamp,
+    /// The messages.
+    pub said: Vec<Said>,
 }
 
 /// New state of an operator's order.
@@ -206,7 +252,7 @@ pub struct Orders {
 pub struct OrderChange {
     /// State.
     pub state: OrderState,
-    /// Why the order failed.
+    /// Why the order failed, or what came of it.
     pub result: Option<serde_json::Value>,
     /// The order, and who carried it out.
     pub step: OrderStep,
@@ -215,9 +261,13 @@ pub struct OrderChange {
 impl Orders {
     /// Returns whether nobody ordered anything.
     pub fn is_empty(&self) -> bool {
-        let Self { deliveries, turns, outbox, inbox, pauses, rights, said, audit, operator } = self;
+        #[rustfmt::skip]
+        let Self {
+            deliveries, turns, outbox, inbox, pauses, rights, said, audit, operator, takeovers, retractions, retracted,
+        } = self;
         let delivery = deliveries.len() + pauses.len() + rights.len() + said.len() + audit.len() + operator.len();
-        delivery + turns.len() + outbox.len() + inbox.len() == 0
+        let spoken = takeovers.len() + retractions.len() + retracted.len();
+        delivery + spoken + turns.len() + outbox.len() + inbox.len() == 0
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::commit::outcome::Verdict;
 use crate::domain::ids::{AttemptId, Epoch, OutboxId};
 use crate::domain::outbox::OutboxState;
 use crate::domain::people::REMOVED;
+use crate::domain::takeover::TAKEN_OVER;
 use crate::domain::time::Timestamp;
 use crate::domain::window::WindowRule;
 
@@ -28,6 +29,9 @@ pub struct SendRules {
     pub chain_depth_max: Option<u32>,
     /// Sliding windows.
     pub windows: Vec<WindowRule>,
+    /// The bot speaks for itself: not while an operator has taken it over in the chat.
+    #[serde(default)]
+    pub yields: bool,
 }
 
 /// Count of an attempt's start in its windows.
@@ -45,12 +49,13 @@ impl Start {
         Counted { at: self.now, windows: self.rules.windows.clone() }
     }
 
-    /// Decides over a send by stops, pauses, staleness, depth and windows (I9, I11), and sets the message's state.
+    /// Decides over a send by stops, take-overs, pauses, staleness, depth and windows (I9, I11, I14), and sets the message's state.
     pub(super) fn rule(&self, bench: &mut Bench, outbox: OutboxId, epoch: Epoch) -> Verdict {
         let Some(head) = bench.loaded.outbox.get_mut(&outbox) else {
             return Verdict::Cancelled("not stored".to_owned());
         };
         let blocking = bench.loaded.stops.blocking(head.chat, head.bot, self.now);
+        let taken_over = self.rules.yields && bench.loaded.takeovers.of(head.chat, head.bot, self.now).is_some();
         let paused = bench.loaded.pauses.paused_until(head.bot, head.chat, self.now);
         for rule in &self.rules.windows {
             if bench.loaded.windows.get_mut(&rule.key).is_some_and(|window| window.clamp(rule, self.now)) {
@@ -65,6 +70,8 @@ impl Start {
             full.chain(paused.map(|until| ("pause of Telegram".to_owned(), until))).max_by_key(|(_, until)| *until);
         let verdict = if let Some(scope) = blocking {
             Verdict::Cancelled(format!("stopped: {scope:?}"))
+        } else if taken_over {
+            Verdict::Cancelled(TAKEN_OVER.to_owned())
         } else if head.emptied {
             Verdict::Cancelled(REMOVED.to_owned())
         } else if head.expires_at <= self.now {

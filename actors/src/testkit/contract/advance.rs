@@ -238,7 +238,7 @@ pub async fn acts_of_every_kind_are_remembered(home: &dyn Home) {
         Act::Answer,
         Act::Open { topic: None, thread: None, recalls: Some(Number(3)) },
         Act::Open { topic: Some("\"çay\"\nand coffee".to_owned()), thread: None, recalls: None },
-        Act::Say { text: "Ich sage: 'hallo' 👋".to_owned() },
+        Act::Say { text: "Ich sage: 'hallo' 👋".to_owned(), by_operator: false },
         Act::React { emoji: "👍".to_owned() },
     ];
     let turns = acts.iter().zip(0..).map(|(act, ordinal)| {

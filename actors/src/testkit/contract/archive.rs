@@ -2,14 +2,19 @@
 //! testkit.
 
 use super::send::{begin, with_messages};
+use super::turns::conversation;
 use super::{Home, Scene};
-use crate::domain::commit::operations::{Advance, Migrate, Operation};
+use crate::domain::commit::operations::{Advance, Migrate, Operation, TurnEnding};
 use crate::domain::decision::{Cause, Decision, Standing, Verdict};
-use crate::domain::ids::{DecisionNumber, MessageId, Number, TelegramChatId};
+use crate::domain::ids::{ChatId, DecisionNumber, IdSource, MessageId, Number, TelegramChatId, TurnId};
 use crate::domain::outbox::OutboxState;
 use crate::domain::transcript::EntryKind;
+use crate::domain::turn::Turn;
+use crate::domain::watching::{AtWork, ChatEnd, WorkStep};
 use crate::ports::archive::DecisionQuery;
-use crate::testkit::rows::{advance, appended, at, decision, entry, ingest, sent, start, update};
+use crate::testkit::rows::{
+    advance, appended, at, claim, decision, entry, finish, ingest, message, sent, start, turn, update,
+};
 
 claims! {
     $ __claims_of_archive of archive:
@@ -18,6 +23,9 @@ claims! {
     turns_of_decisions_come_with_their_messages
     entries_are_read_forwards_from_any_number
     a_message_is_found_by_its_id_also_after_a_migration
+    a_sent_message_is_found_by_what_telegram_calls_it
+    the_ends_of_histories_are_read_for_the_chats_that_are_asked_for
+    bots_are_at_work_from_their_turn_to_the_end_of_their_message
 }
 
 /// Records a chat of six entries. Each entry but the third led to a decision, and the last decision is a tick's.
@@ -127,4 +135,52 @@ pub async fn a_message_is_found_by_its_id_also_after_a_migration(home: &dyn Home
         .await;
     assert_eq!(scene.store.message_number(chat, MessageId(504)).await.unwrap(), Some(Number(7)));
     assert_eq!(scene.store.message_number(chat, MessageId(503)).await.unwrap(), Some(Number(3)));
+}
+
+/// A chat's end is its last entry and its last decision; a chat that is not asked for, or unknown, is left out.
+pub async fn the_ends_of_histories_are_read_for_the_chats_that_are_asked_for(home: &dyn Home) {
+    let (scene, decisions) = recorded(home).await;
+    let [chat, other] = scene.chats;
+    let ends = scene.store.chat_ends(&[chat, ChatId(99_999)]).await.unwrap();
+    let last = decisions.last().unwrap().number;
+    assert_eq!(ends, [ChatEnd { chat, number: Number(6), decision: last }]);
+    let both = scene.store.chat_ends(&[other, chat]).await.unwrap();
+    assert!(both.contains(&ends[0]) && both.iter().all(|end| end.chat == chat || end.number == Number(0)), "{both:?}");
+    assert!(scene.store.chat_ends(&[]).await.unwrap().is_empty());
+}
+
+/// A bot with several open turns or messages in one step stands there once; ended ones, and other chats, are left out.
+pub async fn bots_are_at_work_from_their_turn_to_the_end_of_their_message(home: &dyn Home) {
+    let (scene, messages) = with_messages(home, 2).await;
+    let chat = scene.chats[0];
+    let work = async || scene.store.at_work(&[chat]).await.unwrap();
+    let steps = async || work().await.into_iter().map(|work| work.step).collect::<Vec<_>>();
+    assert!(work().await.contains(&AtWork { chat, bot: messages[0].bot, step: WorkStep::Typing }));
+    scene.commit_all(vec![begin(&scene, &messages[0], start(51, at(5)))]).await;
+    assert!(work().await.contains(&AtWork { chat, bot: messages[0].bot, step: WorkStep::Sending }));
+    scene.commit_all(vec![sent(&messages[0], 51, 601, 61)]).await;
+    assert!(!steps().await.contains(&WorkStep::Sending), "what Telegram has is at its end");
+    assert!(scene.store.at_work(&[scene.chats[1]]).await.unwrap().is_empty());
+    assert!(scene.store.at_work(&[]).await.unwrap().is_empty());
+}
+
+/// The message of the outbox is found by bot, chat and Telegram's id, near the date; one that was not sent is not.
+pub async fn a_sent_message_is_found_by_what_telegram_calls_it(home: &dyn Home) {
+    let scene = Scene::open(home).await;
+    let turn = Turn { id: TurnId(31), ..turn(0, scene.chats[0], 1, scene.bots[0]) };
+    let made = message(IdSource::first_at(at(3)) + 1, &turn);
+    let mut batch = conversation(&scene, std::slice::from_ref(&turn));
+    let said = TurnEnding::Said { messages: vec![made.clone()], begin: None };
+    batch.extend([claim(&turn, scene.epoch), finish(&turn, scene.epoch, said)]);
+    scene.commit_all(batch).await;
+    let (bot, chat) = (made.bot, made.telegram_chat);
+    let find = async |bot, chat, message, date| scene.store.sent_as(bot, chat, MessageId(message), date).await.unwrap();
+    scene.commit_all(vec![begin(&scene, &made, start(51, at(5)))]).await;
+    assert!(find(bot, chat, 601, at(4)).await.is_none(), "nobody knows yet what Telegram calls it");
+    scene.commit_all(vec![sent(&made, 51, 601, 61)]).await;
+    assert_eq!(find(bot, chat, 601, at(4)).await.map(|found| found.id), Some(made.id));
+    assert!(find(bot, chat, 602, at(4)).await.is_none());
+    assert!(find(scene.bots[1], chat, 601, at(4)).await.is_none());
+    assert!(find(bot, TelegramChatId(-1), 601, at(4)).await.is_none());
+    assert!(find(bot, chat, 601, at(2 * 86_400)).await.is_none(), "two days later another message has this id");
 }

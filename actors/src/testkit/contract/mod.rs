@@ -39,6 +39,7 @@ pub mod outcomes;
 pub mod people;
 pub mod roster;
 pub mod send;
+pub mod speaking;
 pub mod tenure;
 pub mod turns;
 pub mod unspoken;
@@ -129,7 +130,7 @@ macro_rules! store_contract {
     ($home:expr) => {
         $crate::store_contract!(@files $home,
             ingest advance turns send allowance unspoken tenure
-            roster hand_over operator_orders orders people archive filters growth outcomes
+            roster hand_over operator_orders speaking orders people archive filters growth outcomes
         );
     };
     (@files $home:expr, $($file:ident)+) => {

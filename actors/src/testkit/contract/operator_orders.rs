@@ -18,7 +18,7 @@ use crate::domain::operator_order::{
 use crate::domain::ownership::Incarnation;
 use crate::domain::pause::Pause;
 use crate::domain::time::Timestamp;
-use crate::testkit::rows::at;
+use crate::testkit::rows::{at, order};
 
 claims! {
     $ __claims_of_operator_orders of operator_orders:
@@ -38,8 +38,7 @@ claims! {
 const LONG: Duration = Duration::from_secs(60);
 
 fn new(id: i64, target: OrderTarget, lives: Duration) -> NewOrder {
-    let (task, principal) = (OrderTask::LiftPauses {}, "ayse".to_owned());
-    NewOrder { id: OrderId(id), target, task, principal, lives }
+    order(id, target, OrderTask::LiftPauses {}, lives)
 }
 
 async fn give(scene: &Scene, id: i64, target: OrderTarget, lives: Duration) -> OperatorOrder {

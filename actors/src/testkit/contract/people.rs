@@ -432,7 +432,7 @@ pub async fn control_characters_hinder_no_removal(home: &dyn Home) {
     let ([bot, _], [chat, _]) = (scene.bots, scene.chats);
     let odd = "odd\0\u{1b}\u{7f}\u{85}";
     let mut said = turn(31, chat, 1, bot);
-    said.act = Act::Say { text: format!("for ayşe alone: {odd}") };
+    said.act = Act::Say { text: format!("for ayşe alone: {odd}"), by_operator: false };
     let hers = TranscriptEntry { text: Some(odd.to_owned()), ..entry_of_hers(&scene, 1, 1) };
     let step = Advance {
         entries: vec![hers],
@@ -458,7 +458,7 @@ pub async fn control_characters_hinder_no_removal(home: &dyn Home) {
     let told = scene.store.unhandled(chat, 9).await.unwrap();
     assert!(told[0].payload.contains("\"text\":\"\""), "{}", told[0].payload);
     let (stored, _) = scene.store.turn(said.id).await.unwrap().unwrap();
-    assert_eq!(stored.act, Act::Say { text: String::new() });
+    assert_eq!(stored.act, Act::Say { text: String::new(), by_operator: false });
     scene.store.expire(at(5) + Duration::from_hours(24) * 40).await.unwrap();
 }
 
@@ -476,7 +476,7 @@ pub async fn updates_are_kept_no_longer_than_texts(home: &dyn Home) {
         ..advance(chat, scene.epoch, 0, 1)
     };
     let mut said = turn(31, chat, 1, bot);
-    said.act = Act::Say { text: MARKER.to_owned() };
+    said.act = Act::Say { text: MARKER.to_owned(), by_operator: false };
     let decided = Advance {
         entries: Vec::new(),
         handled: Vec::new(),
@@ -490,7 +490,7 @@ pub async fn updates_are_kept_no_longer_than_texts(home: &dyn Home) {
     scene.store.expire(at(1) + day * 30).await.unwrap();
     assert_eq!(updates().await, 2, "the young one, and the one that waits");
     let (stored, _) = scene.store.turn(said.id).await.unwrap().unwrap();
-    assert_eq!(stored.act, Act::Say { text: String::new() });
+    assert_eq!(stored.act, Act::Say { text: String::new(), by_operator: false });
     scene.store.expire(at(1) + day * 50).await.unwrap();
     assert_eq!(updates().await, 1);
     assert_eq!(scene.store.expire(at(1) + day * 50).await.unwrap(), 0, "once is enough");

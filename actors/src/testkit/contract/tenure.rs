@@ -6,8 +6,8 @@ use super::send::{begin, progress, with_messages, with_policy};
 use super::turns::conversation;
 use super::{Home, Scene};
 use crate::domain::commit::operations::{
-    AddPause, BeginOrder, Cancel, EndOrder, HandOver, LiftPauses, Migrate, Operation, OrderEnding, Resolve, SetAbsence,
-    SetDelivery, TurnEnding, Unclaim,
+    AddPause, BeginOrder, Cancel, EndOrder, HandOver, LiftPauses, Migrate, Operation, OrderEnding, Resolve, Retract,
+    Say, SetAbsence, SetDelivery, SettleRetraction, TakeOver, TurnEnding, Unclaim,
 };
 use crate::domain::commit::outcome::{Applied, Refusal};
 use crate::domain::ids::{Epoch, MessageId, TelegramChatId};
@@ -15,7 +15,9 @@ use crate::domain::operator_order::{OrderId, OrderStep, OrderTarget};
 use crate::domain::outbox::{OnUnknown, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pause;
+use crate::domain::retraction::RetractionEnding;
 use crate::domain::roster::DeliveryChoice;
+use crate::domain::takeover::{IDLE, Takeover};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, TurnState};
 use crate::ports::store::QueueDepths;
 use crate::testkit::rows::{advance, at, claim, finish, ingest, message, sent, start, turn, update};
@@ -73,14 +75,53 @@ pub async fn a_stale_epoch_writes_nothing(home: &dyn Home) {
             event: update(9, bot, chat, 9),
         }),
         Operation::BeginOrder(BeginOrder { step: step.clone() }),
+        Operation::Say(Say {
+            advance: Box::new(advance(chat, stale, 1, 7)),
+            bot,
+            by: "ayse".to_owned(),
+            order: step.clone(),
+            now: at(5),
+        }),
+        Operation::TakeOver(TakeOver {
+            takeover: Takeover::begin(chat, bot, "ayse", IDLE, at(5)),
+            take: false,
+            turns: Vec::new(),
+            messages: Vec::new(),
+            advance: Box::new(advance(chat, stale, 1, 7)),
+            order: step.clone(),
+        }),
+        Operation::Retract(Retract {
+            chat,
+            epoch: stale,
+            said: Vec::new(),
+            by: "ayse".to_owned(),
+            order: step.clone(),
+            now: at(5),
+        }),
+        Operation::SettleRetraction(SettleRetraction {
+            bot,
+            epoch: stale,
+            telegram_chat: TelegramChatId(-1),
+            message_id: MessageId(1),
+            ending: RetractionEnding::Deleted,
+        }),
         Operation::EndOrder(EndOrder { step, ending: OrderEnding::Done }),
         Operation::HandOver(HandOver { key: LeaseKey::Bot(bot), epoch: stale, to: Incarnation(77) }),
     ];
-    // Every operation of an owner. The others: `Receive`, `SetStop`, `SetRight`, `Redeliver` and the budget's two have
-    // no owner, an attempt is settled across epochs, and an audited operation has the owner of the operation.
+    // Every operation of an owner. The others: `Receive`, `SetStop`, `SetRight`, `EndTakeover`, `Redeliver` and the budget's two
+    // have no owner, an attempt is settled across epochs, and an audited operation has the owner of the operation.
     let names: BTreeSet<_> = batch.iter().map(Operation::name).collect();
-    let unowned =
-        ["receive", "settle", "set_stop", "set_right", "redeliver", "take_allowance", "return_allowance", "audited"];
+    let unowned = [
+        "receive",
+        "settle",
+        "set_stop",
+        "set_right",
+        "end_takeover",
+        "redeliver",
+        "take_allowance",
+        "return_allowance",
+        "audited",
+    ];
     assert_eq!(names.len() + unowned.len(), Operation::NAMES.len(), "{names:?}");
     assert!(Operation::NAMES.iter().all(|name| names.contains(name) != unowned.contains(name)));
     for operation in batch.clone() {

@@ -112,7 +112,14 @@ impl Sim {
         }
         if let Some(turn) = turns.into_iter().next() {
             actor.turn = Some(turn.id);
-            let claim = Operation::Claim(Claim { bot, epoch, turn: turn.id, chat: turn.chat, now: wall });
+            let claim = Operation::Claim(Claim {
+                bot,
+                epoch,
+                turn: turn.id,
+                chat: turn.chat,
+                yields: turn.yields(),
+                now: wall,
+            });
             self.call(id, Call::Commit(Box::new(claim), Then::Claimed(bot, epoch, Box::new(turn))));
         }
         for message in messages {

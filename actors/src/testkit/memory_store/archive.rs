@@ -1,15 +1,18 @@
 //! Reads the archive from rows in memory. Part of the testkit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::State;
 use crate::domain::decision::{Cause, Decision};
-use crate::domain::ids::{ChatId, DecisionNumber, MessageId, Number};
-use crate::domain::outbox::OutboxMessage;
+use crate::domain::ids::{BotId, ChatId, DecisionNumber, MessageId, Number, TelegramChatId};
+use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::roster::Roster;
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
-use crate::domain::turn::Turn;
-use crate::ports::archive::DecisionQuery;
+use crate::domain::turn::{Turn, TurnState};
+use crate::domain::watching::{AtWork, ChatEnd, WorkStep};
+use crate::ports::archive::{DecisionQuery, outbox_ids_around};
 
 impl State {
     pub(super) fn recorded_roster(&self) -> Roster {
@@ -53,5 +56,51 @@ impl State {
             entry.chat == chat && entry.message_id == message && entry.kind == EntryKind::Message
         };
         self.transcript.values().rev().find(is_it).map(|entry| entry.number)
+    }
+
+    pub(super) fn sent_as(
+        &self,
+        bot: BotId,
+        chat: TelegramChatId,
+        message: MessageId,
+        date: Timestamp,
+    ) -> Option<OutboxMessage> {
+        let (from, upto) = outbox_ids_around(date);
+        let is_it = |sent: &&OutboxMessage| {
+            sent.bot == bot
+                && sent.telegram_chat == chat
+                && sent.progress.state == OutboxState::Sent
+                && sent.progress.message_id == Some(message)
+        };
+        self.outbox.range(from..upto).map(|(_, sent)| sent).find(is_it).cloned()
+    }
+
+    pub(super) fn chat_ends(&self, chats: &[ChatId]) -> Vec<ChatEnd> {
+        let asked = self.heads.iter().filter(|(chat, _)| chats.contains(chat));
+        asked
+            .map(|(chat, head)| ChatEnd { chat: *chat, number: head.last_number, decision: head.last_decision })
+            .collect()
+    }
+
+    pub(super) fn at_work(&self, chats: &[ChatId]) -> Vec<AtWork> {
+        let turns = self.turns.values().filter_map(|turn| {
+            let step = match turn.progress.state {
+                TurnState::Queued => WorkStep::Waiting,
+                TurnState::Claimed => WorkStep::Thinking,
+                _ => return None,
+            };
+            Some(AtWork { chat: turn.chat, bot: turn.bot, step })
+        });
+        let messages = self.outbox.values().filter_map(|message| {
+            let step = match message.progress.state {
+                OutboxState::Queued | OutboxState::RetryAt => WorkStep::Typing,
+                OutboxState::Sending => WorkStep::Sending,
+                OutboxState::Unknown => WorkStep::Unknown,
+                _ => return None,
+            };
+            Some(AtWork { chat: message.chat, bot: message.bot, step })
+        });
+        let found: BTreeSet<AtWork> = turns.chain(messages).filter(|work| chats.contains(&work.chat)).collect();
+        found.into_iter().collect()
     }
 }

@@ -20,6 +20,7 @@ impl State {
     pub(super) fn prune(&mut self, alone: bool, now: Timestamp, kept: &Kept) -> u64 {
         let before = self.rows();
         self.prune_orders(now);
+        self.prune_speaking(now - kept.handled, now);
         self.prune_inbox(now - kept.handled);
         let start = now - kept.handled;
         self.allowances
@@ -38,7 +39,7 @@ impl State {
 
     fn rows(&self) -> usize {
         let conversation = self.inbox.len() + self.transcript.len() + self.decisions.len();
-        conversation + self.turns.len() + self.outbox.len() + self.allowances.len() + self.orders.len()
+        conversation + self.turns.len() + self.outbox.len() + self.allowances.len() + self.orders.len() + self.spoken()
     }
 
     fn prune_inbox(&mut self, before: Timestamp) {

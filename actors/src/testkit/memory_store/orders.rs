@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::state::State;
+use crate::domain::audit::{AuditEntry, AuditId};
 use crate::domain::commit::rows::{OrderChange, OrderHead};
 use crate::domain::ids::Epoch;
 use crate::domain::operator_order::{
-    NewOrder, OPEN_ORDERS_MAX, OperatorOrder, OrderId, OrderPlace, OrderState, OrderTarget,
+    NewOrder, OPEN_ORDERS_MAX, OperatorOrder, OrderId, OrderPlace, OrderState, OrderTarget, outcome_of,
 };
 use crate::domain::ownership::Incarnation;
 use crate::domain::time::Timestamp;
@@ -28,7 +29,7 @@ impl State {
             number,
             kind,
             arguments,
-            principal: order.principal.clone(),
+            principal: order.principal().to_owned(),
             created_at,
             expires_at: created_at + order.lives,
             state: OrderState::Waiting,
@@ -38,6 +39,7 @@ impl State {
             ended_at: None,
         };
         self.orders.insert(order.id, given.clone());
+        self.acts.push(order.intent().clone());
         Some(given)
     }
 
@@ -62,7 +64,14 @@ impl State {
     pub(super) fn order_head(&self, id: OrderId) -> Option<(OrderId, OrderHead)> {
         let order = self.orders.get(&id)?;
         let late = order.expires_at <= self.ownings.now;
-        Some((id, OrderHead { target: order.target, state: order.state, epoch: order.epoch, late }))
+        let (now, intent) = (self.ownings.now, self.open_intent(id).map(Box::new));
+        Some((id, OrderHead { target: order.target, state: order.state, epoch: order.epoch, late, now, intent }))
+    }
+
+    /// Returns the intent of an order in the audit, while it has no outcome.
+    fn open_intent(&self, id: OrderId) -> Option<AuditEntry> {
+        let entry = |of: AuditId| self.acts.iter().find(|entry| entry.id == of);
+        entry(id.intent()).filter(|_| entry(id.outcome()).is_none()).cloned()
     }
 
     pub(super) fn orders_move(&mut self, changes: BTreeMap<OrderId, OrderChange>) {
@@ -72,6 +81,9 @@ impl State {
             (order.state, order.result) = (state, result);
             (order.node, order.epoch) = (Some(step.node), Some(step.epoch));
             order.ended_at = state.is_over().then_some(now);
+            if state.is_over() {
+                order.arguments = order.arguments_without_words();
+            }
         }
     }
 
@@ -95,6 +107,7 @@ impl State {
 
     pub(super) fn prune_orders(&mut self, now: Timestamp) {
         let clock = self.ownings.now;
+        let mut left = Vec::new();
         for order in self.orders.values_mut() {
             let over = match order.state {
                 OrderState::Waiting if order.expires_at <= clock => OrderState::Expired,
@@ -102,6 +115,12 @@ impl State {
                 _ => continue,
             };
             (order.state, order.ended_at) = (over, Some(clock));
+            order.arguments = order.arguments_without_words();
+            left.push((order.id, over, order.node.clone()));
+        }
+        for (id, over, node) in left {
+            let outcome = |intent: AuditEntry| outcome_of(id, &intent, over, node.as_deref(), clock);
+            self.acts.extend(self.open_intent(id).and_then(outcome));
         }
         let day = Duration::from_hours(24) * ORDER_DAYS;
         self.orders.retain(|_, order| !order.state.is_over() || order.created_at >= now - day);

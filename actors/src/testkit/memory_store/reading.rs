@@ -15,6 +15,7 @@ use crate::domain::inbox::{InboxRow, OutcomeKind, SentEvent, Source};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pause;
+use crate::domain::retraction::RetractionState;
 use crate::domain::roster::DeliveryChoice;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, EntryKind, TranscriptEntry};
@@ -123,7 +124,7 @@ impl State {
 
     pub(super) fn said_lately(&self, bot: BotId, limit: usize) -> Vec<String> {
         let sent = |message: &&OutboxMessage| message.bot == bot && message.progress.state == OutboxState::Sent;
-        let with_text = |message: &&OutboxMessage| !message.text.is_empty();
+        let with_text = |message: &&OutboxMessage| !message.text.is_empty() && !message.by_operator;
         let mut sent: Vec<&OutboxMessage> = self.outbox.values().filter(sent).filter(with_text).collect();
         sent.sort_by_key(|message| message.id);
         sent[sent.len().saturating_sub(limit)..].iter().map(|message| message.text.clone()).collect()
@@ -183,6 +184,9 @@ impl State {
         let bot = |bot: &BotId| self.owned_by(me, LeaseKey::Bot(*bot));
         let turns = self.queued().filter(|turn| turn.due_at <= now).map(|turn| turn.bot);
         let messages = self.waiting().filter(|message| message.progress.due_at <= now).map(|message| message.bot);
+        let deletions =
+            self.retractions.values().filter(|one| one.state == RetractionState::Waiting && one.due_at <= now);
+        let deletions = deletions.map(|one| one.bot);
         let ticks = self.heads.iter().filter(|(chat, head)| {
             head.next_tick_at.is_some_and(|at| at <= now) && self.chats.get(chat).is_some_and(|(_, in_use)| *in_use)
         });
@@ -195,7 +199,7 @@ impl State {
                 .into_iter()
                 .collect(),
             ticks: ticks.map(|(chat, _)| *chat).filter(chat).collect(),
-            bots: turns.chain(messages).filter(bot).collect::<BTreeSet<_>>().into_iter().collect(),
+            bots: turns.chain(messages).chain(deletions).filter(bot).collect::<BTreeSet<_>>().into_iter().collect(),
             orders: self.orders_for(me),
             turns_open: self.open_turns().filter(|turn| bot(&turn.bot)).count() as u64,
         }

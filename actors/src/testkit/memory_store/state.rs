@@ -15,14 +15,16 @@ use crate::domain::commit::rows::{Changes, ChatHead, Loaded, OutboxHead, TurnHea
 use crate::domain::control::Stops;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{
-    BotId, ChatId, DecisionNumber, Epoch, InboxId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
+    BotId, ChatId, DecisionNumber, Epoch, InboxId, MessageId, Number, OutboxId, TelegramChatId, TelegramUserId, TurnId,
 };
 use crate::domain::inbox::{InboxRow, OutcomeKind, Source};
 use crate::domain::operator_order::{OperatorOrder, OrderId};
 use crate::domain::outbox::{OnUnknown, OutboxMessage, OutboxState, RESEND_ATTEMPTS_MAX};
 use crate::domain::ownership::{Incarnation, LeaseKey};
 use crate::domain::pause::Pauses;
+use crate::domain::retraction::Retraction;
 use crate::domain::roster::{BotProfile, ChatProfile, DeliveryChoice, Persona};
+use crate::domain::takeover::Takeovers;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryKey, TranscriptEntry};
 use crate::domain::turn::{TURN_ATTEMPTS_MAX, Turn, TurnState};
@@ -64,6 +66,8 @@ pub(super) struct State {
     pub(super) people_seq: i64,
     pub(super) stops: Stops,
     pub(super) orders: BTreeMap<OrderId, OperatorOrder>,
+    pub(super) takeovers: Takeovers,
+    pub(super) retractions: BTreeMap<(TelegramChatId, MessageId), Retraction>,
     pub(super) pauses: Pauses,
     pub(super) absences: BTreeSet<(ChatId, BotId)>,
     /// The number of the last rise of the low-water marks, and the time that it was for.
@@ -128,6 +132,7 @@ impl State {
             forgotten: needs.people.iter().filter_map(|person| Some((*person, self.forgotten_at(*person)?))).collect(),
             orders: needs.orders.iter().filter_map(|id| self.order_head(*id)).collect(),
             stops: self.stops.clone(),
+            takeovers: self.takeovers.clone(),
             pauses: self.pauses.clone(),
         }
     }
@@ -191,6 +196,9 @@ impl State {
             self.outbox.get_mut(&id).expect("the judge has seen it").expires_at = expires_at;
         }
         self.orders_move(changes.orders.operator);
+        self.take_over(changes.orders.takeovers);
+        self.retract(changes.orders.retractions);
+        self.settle_retractions(changes.orders.retracted);
         for (bot, until) in changes.orders.pauses {
             self.pauses.shorten(bot, until);
         }

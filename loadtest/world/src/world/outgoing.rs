@@ -63,6 +63,9 @@ pub(crate) fn chat_of(state: &State, bot: i64, chat: i64) -> Result<&ChatState, 
     }
 }
 
+/// Age from which a bot deletes no message any more, unless it may delete all (Bot API, deleteMessage).
+const DELETABLE_FOR_MS: i64 = 48 * 3_600_000;
+
 impl World {
     /// Counts a send and returns its number in the ledger.
     pub(crate) fn next_send(&self) -> u64 {
@@ -148,7 +151,8 @@ impl World {
         let missing = || ApiError::bad("message to delete not found");
         let id = room.world_id(bot, local).ok_or_else(missing)?;
         let message = room.messages.get(&id).ok_or_else(missing)?;
-        if message.author.id != bot && !room.is_admin(bot) {
+        let old = self.calendar_ms() - message.at_ms >= DELETABLE_FOR_MS;
+        if (old || message.author.id != bot) && !room.is_admin(bot) {
             return Err(ApiError::bad("message can't be deleted"));
         }
         if let Some(room) = state.chats.get_mut(&chat) {

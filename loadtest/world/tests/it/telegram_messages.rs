@@ -1,5 +1,7 @@
 //! Tests sending, editing, deleting and reacting: what is accepted, and how refusals are worded.
 
+use std::time::Duration;
+
 use botfleet_world::world::event::Post;
 use serde_json::{Value, json};
 
@@ -104,6 +106,11 @@ async fn a_bot_edits_and_deletes_its_own_messages_only() {
     sim.refused(OPEN, "deleteMessage", delete(&theirs), 400, "Bad Request: message can't be deleted").await;
     sim.ok(OPEN, "deleteMessage", delete(&own)).await;
     sim.refused(OPEN, "deleteMessage", delete(&own), 400, "Bad Request: message to delete not found").await;
+    let old = sim.ok(OPEN, "sendMessage", text("eski")).await["message_id"].clone();
+    sim.world().shift_calendar(Duration::from_hours(48));
+    sim.refused(OPEN, "deleteMessage", delete(&old), 400, "Bad Request: message can't be deleted").await;
+    sim.world().set_admin(GROUP, OPEN, true).unwrap();
+    sim.ok(OPEN, "deleteMessage", delete(&old)).await;
     sim.stop().await;
 }
 

@@ -96,7 +96,7 @@ impl Mind {
 
     /// Asks the model, and reviews the answer as a bot does.
     pub(super) fn think(&mut self, room: &Room, task: &mut Task, now: Timestamp) -> Thought {
-        if let Act::Say { text } = &task.job.turn.act {
+        if let Act::Say { text, .. } = &task.job.turn.act {
             return Thought::Say(text.clone());
         }
         let Clean { text, claim, .. } = match self.answer(room, task, now) {

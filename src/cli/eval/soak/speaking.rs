@@ -32,7 +32,8 @@ impl Soak {
         };
         let (place, turn) = (task.place, &task.job.turn);
         let reacts = matches!(turn.act, Act::React { .. });
-        let claim = Claim { bot: turn.bot, epoch: EPOCH, turn: id, chat: turn.chat, now: self.now };
+        let claim =
+            Claim { bot: turn.bot, epoch: EPOCH, turn: id, chat: turn.chat, yields: turn.yields(), now: self.now };
         self.rows.commit(Operation::Claim(claim))?;
         if let Some(task) = self.tasks.get_mut(&id) {
             task.begun = true;

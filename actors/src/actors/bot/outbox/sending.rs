@@ -19,7 +19,7 @@ use crate::behaviour::linked::shows_link;
 use crate::behaviour::physics::send_rules;
 use crate::domain::commit::operations::{Begin, Operation};
 use crate::domain::commit::outcome::{Applied, Refusal, Verdict};
-use crate::domain::commit::start::Start;
+use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::ids::{AttemptId, OutboxId, TurnId};
 use crate::domain::outbox::{OutboxMessage, OutboxState};
 use crate::domain::silence::Silence;
@@ -171,6 +171,7 @@ impl Outbox {
         step.effects.push(Effect::Waited(now.since(message.progress.due_at)));
         let per_minute = site.settings().sends_per_chat_per_minute;
         let rules = send_rules(&chat, site.profile(), message.answers_bot, per_minute);
+        let rules = SendRules { yields: message.yields(), ..rules };
         let start = Start { attempt, rules, now };
         out.begun = Some(start.clone());
         out.settled_in_doubt = false;

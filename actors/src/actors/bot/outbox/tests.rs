@@ -220,6 +220,7 @@ impl World {
                 expires_at: now + Duration::from_mins(20),
                 created_at: now,
                 on_unknown: OnUnknown::Report,
+                by_operator: false,
                 progress: SendProgress::queued(now),
             })
             .collect();

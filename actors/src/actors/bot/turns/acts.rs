@@ -39,7 +39,7 @@ impl Turns {
         };
         match &job.given.turn.act {
             Act::Answer | Act::Open { .. } => self.ask_model(turn, desk),
-            Act::Say { text } => {
+            Act::Say { text, .. } => {
                 let text = text.clone();
                 self.say(turn, &text, desk);
             }
@@ -50,10 +50,13 @@ impl Turns {
 
     /// Returns why the bot cannot speak in the turn's time, whatever a model would say.
     pub(super) fn silenced(&self, turn: TurnId, desk: &Desk<'_, '_>) -> Option<Silence> {
+        let given = &self.jobs.get(&turn)?.given;
+        if given.turn.yields() && desk.site().is_taken_over(given.turn.chat) {
+            return Some(Silence::TakenOver);
+        }
         if desk.site().all_speak() {
             return None;
         }
-        let given = &self.jobs.get(&turn)?.given;
         let thread = given.target.as_ref().and_then(|target| target.thread);
         desk.site().voice(given.turn.chat, thread).silent_until(given.turn.expires_at)
     }
@@ -61,8 +64,10 @@ impl Turns {
     /// Drops a turn that cannot be spoken, or tries it again later, so that nothing is paid for it.
     pub(super) fn hold_tongue(&mut self, turn: TurnId, why: Silence, desk: &mut Desk<'_, '_>) {
         match why {
-            Silence::NoToken | Silence::Refused | Silence::Quarantined => self.again_after(turn, REFUSED_RETRY, desk),
-            Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) => {
+            Silence::NoToken | Silence::Sealed | Silence::Refused | Silence::Quarantined => {
+                self.again_after(turn, REFUSED_RETRY, desk);
+            }
+            Silence::Stopped | Silence::Absent | Silence::TopicShut | Silence::Paused(_) | Silence::TakenOver => {
                 let bot = desk.site().profile().id;
                 tracing::info!(bot.id = %bot, turn.id = %turn, why = why.label(), "turn dropped: the bot cannot speak");
                 self.drop_turn(turn, why.label(), format!("could not speak: {why}"), desk);
@@ -75,6 +80,15 @@ impl Turns {
         let bot = desk.site().profile().id;
         tracing::info!(bot.id = %bot, turn.id = %turn, stop = ?scope, "turn dropped by a stop");
         metrics::turns_dropped_total { reason: "stopped" }.increment(1);
+        desk.outbox.discard_turn(turn);
+        self.forget(turn, desk);
+    }
+
+    /// Forgets a turn that the store dropped instead of claiming it, because an operator has taken the bot over.
+    pub(super) fn on_gave_way(&mut self, turn: TurnId, desk: &mut Desk<'_, '_>) {
+        let bot = desk.site().profile().id;
+        tracing::info!(bot.id = %bot, turn.id = %turn, "turn dropped: an operator speaks as the bot");
+        metrics::turns_dropped_total { reason: Silence::TakenOver.label() }.increment(1);
         desk.outbox.discard_turn(turn);
         self.forget(turn, desk);
     }

@@ -2,6 +2,7 @@
 //!
 //! The news are read before the review, since a task reads the store; where the store does not answer, the text goes on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::actors::bot::effect::Effect;
@@ -18,7 +19,7 @@ use crate::behaviour::note::Note;
 use crate::behaviour::objection::Objection;
 use crate::behaviour::review::{Context, Objected, Review, minds_news, raise, review};
 use crate::behaviour::stances::question::{Asks, Question};
-use crate::domain::ids::TurnId;
+use crate::domain::ids::{MessageId, TelegramChatId, TurnId};
 use crate::domain::people::{REMOVED, Rights};
 use crate::domain::roster::{ChatProfile, ModelRef};
 use crate::domain::transcript::{EntryKind, TranscriptEntry};
@@ -175,16 +176,21 @@ impl Turns {
     /// Forgets words that were removed, or are about to be. The bot reads its own texts and its waiting turns again;
     /// turns at work lose the removed messages and all quotes from their windows, and a turn that answers removed words
     /// is dropped: nobody is asked about these words any more.
-    pub(in crate::actors::bot) fn words_removed(&mut self, rights: &Rights, desk: &mut Desk<'_, '_>) {
+    pub(in crate::actors::bot) fn words_removed(
+        &mut self,
+        rights: &Rights,
+        deleted: &HashSet<(TelegramChatId, MessageId)>,
+        desk: &mut Desk<'_, '_>,
+    ) {
         self.own.clear();
         self.recall(desk);
-        let is_removed = |target: &TranscriptEntry| rights.refuses(target.author.id, target.date).is_some();
+        let is_deleted = |entry: &TranscriptEntry| deleted.contains(&(entry.telegram_chat, entry.message_id));
+        let is_removed =
+            |target: &TranscriptEntry| is_deleted(target) || rights.refuses(target.author.id, target.date).is_some();
         let recalls = |job: &Job| match job.given.turn.act {
-            Act::Open { recalls: Some(number), .. } => job
-                .given
-                .window
-                .iter()
-                .any(|note| note.number == number && rights.refuses(note.author.id, note.date).is_some()),
+            Act::Open { recalls: Some(number), .. } => {
+                job.given.window.iter().any(|note| note.number == number && is_removed(note))
+            }
             _ => false,
         };
         let answers = |job: &Job| job.given.target.as_deref().is_some_and(is_removed) || recalls(job);
@@ -196,7 +202,7 @@ impl Turns {
             self.drop_turn(turn, "words_removed", REMOVED.to_owned(), desk);
         }
         for job in self.jobs.values_mut() {
-            job.given.window.retain(|note| rights.refuses(note.author.id, note.date).is_none());
+            job.given.window.retain(|note| !is_removed(note));
             for note in job.given.window.iter_mut().filter(|note| note.quoted().is_some()) {
                 *note = Arc::new(Note::new(Arc::clone(&note.entry)));
             }

@@ -58,8 +58,9 @@ impl Turns {
         desk.ask(Effect::Waited(now.since(job.turn.due_at)));
         self.recall(desk);
         let (turn, chat, stale) = (job.turn.id, job.turn.chat, job.turn.expires_at <= now);
+        let yields = job.turn.yields();
         let ticket = self.tickets.take();
-        let claim = Claim { bot: desk.site().profile().id, epoch: desk.site().epoch(), turn, chat, now };
+        let claim = Claim { bot: desk.site().profile().id, epoch: desk.site().epoch(), turn, chat, yields, now };
         desk.ask(Effect::Commit(Operation::Claim(claim), Then::Claimed(turn, ticket)));
         self.jobs.insert(turn, Job::new(job, ticket));
         if stale {
@@ -92,6 +93,7 @@ impl Turns {
         match result {
             Err(error) => self.not_claimed(turn, error, desk),
             Ok(Applied::Stopped(scope)) => self.on_stopped(turn, *scope, desk),
+            Ok(Applied::GaveWay) => self.on_gave_way(turn, desk),
             Ok(_) => {
                 if self.jobs.get(&turn).is_some_and(|job| matches!(job.phase, Phase::Claiming)) {
                     self.act(turn, true, desk);

@@ -11,7 +11,7 @@ use crate::behaviour::novelty::guard::Said;
 use crate::behaviour::physics::send_rules;
 use crate::behaviour::review::minds_news;
 use crate::domain::commit::operations::TurnEnding;
-use crate::domain::commit::start::Start;
+use crate::domain::commit::start::{SendRules, Start};
 use crate::domain::ids::TurnId;
 use crate::ports::metrics;
 
@@ -40,6 +40,7 @@ impl Turns {
         let begin = (at_once && desk.outbox.permit_now(&messages)).then(|| {
             let per_minute = site.settings().sends_per_chat_per_minute;
             let rules = send_rules(&chat, site.profile(), spec.answers_bot, per_minute);
+            let rules = SendRules { yields: spec.yields(), ..rules };
             Start { attempt: site.attempt_id(), rules, now: site.now() }
         });
         desk.outbox.prepare(&messages, begin.as_ref().map(|start| start.attempt));
@@ -50,9 +51,12 @@ impl Turns {
                 desk.outbox.reconsider_later(message.id, pending.clone());
             }
         }
-        let said = Said::new(text);
-        self.own.remember(said.clone());
-        desk.ask(Effect::Said(said));
+        // What an operator writes is no habit of the bot.
+        if !spec.act.is_operators() {
+            let said = Said::new(text);
+            self.own.remember(said.clone());
+            desk.ask(Effect::Said(said));
+        }
         self.finish(turn, TurnEnding::Said { messages, begin }, desk);
     }
 }

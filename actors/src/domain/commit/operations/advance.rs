@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::commit::bench::Bench;
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::{Applied, Refusal, conflict};
-use crate::domain::commit::rows::{ChatChange, ChatHead, TurnHead};
+use crate::domain::commit::rows::{ChatChange, ChatHead, NewRetractions, TurnHead};
 use crate::domain::commit::rule::{Judgement, MOMENT, Priority, Rule, WHILE};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{BotId, ChatId, DecisionNumber, Epoch, Number, TurnId};
@@ -100,6 +100,12 @@ impl Rule for Advance {
         for entry in self.entries.iter_mut().filter(|entry| bench.loaded.emptied.contains(&entry.inbox)) {
             entry.text = None;
             entry.entities.clear();
+        }
+
+        for NewRetractions { at, said, .. } in &bench.changes.orders.retractions {
+            for entry in self.entries.iter_mut().filter(|entry| said.iter().any(|said| said.is_entry(entry))) {
+                entry.delete(*at);
+            }
         }
 
         let last_number = Number(self.base.0 + self.entries.len() as i64);

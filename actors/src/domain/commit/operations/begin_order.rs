@@ -1,6 +1,6 @@
 //! The owner of an order's target is about to carry the order out. Layer `domain`. Keeps I4, I6.
 
-use crate::domain::commit::bench::Bench;
+use crate::domain::commit::bench::{Bench, OpenOrder};
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::{Applied, conflict};
 use crate::domain::commit::rule::{Judgement, Priority, Rule};
@@ -29,11 +29,10 @@ impl Rule for BeginOrder {
 
     /// Begins an order that waits; one whose time is over expires instead.
     fn judge(self, bench: &mut Bench) -> Judgement {
-        let head = bench.order(&self.step)?;
-        let state = match head.state {
-            OrderState::Waiting if head.late => OrderState::Expired,
-            OrderState::Waiting => OrderState::Begun,
-            state => return conflict(format!("order {} is {}", self.step.order, state.as_str())),
+        let state = match bench.open_order(&self.step)? {
+            OpenOrder::Late => OrderState::Expired,
+            OpenOrder::Waiting => OrderState::Begun,
+            OpenOrder::Begun { .. } => return conflict(format!("order {} is begun", self.step.order)),
         };
         bench.order_moves(self.step, state, None);
         Ok(Applied::Ordered(state))

@@ -8,11 +8,12 @@ use crate::domain::commit::outcome::Applied;
 use crate::domain::commit::rule::{Judgement, Priority, Rule, WHILE};
 use crate::domain::ids::{BotId, ChatId, Epoch, TurnId};
 use crate::domain::ownership::LeaseKey;
+use crate::domain::takeover::TAKEN_OVER;
 use crate::domain::time::Timestamp;
 use crate::domain::turn::TurnState;
 
-/// A bot begins a turn: from then on a crash counts as a failure of the turn. While a stop keeps the bot silent, the
-/// turn is dropped instead (I9), so that it costs no money and has no effect.
+/// A bot begins a turn: from then on a crash counts as a failure of the turn. While a stop keeps the bot silent, or an
+/// operator speaks as the bot, the turn is dropped instead (I9, I14), so that it costs no money and has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The bot.
@@ -23,6 +24,8 @@ pub struct Claim {
     pub turn: TurnId,
     /// Chat of the turn, whose stops are checked.
     pub chat: ChatId,
+    /// The bot acts for itself: not while an operator has taken it over in the chat.
+    pub yields: bool,
     /// Current time, on the database's clock.
     pub now: Timestamp,
 }
@@ -46,12 +49,19 @@ impl Rule for Claim {
 
     fn judge(self, bench: &mut Bench) -> Judgement {
         let blocking = bench.loaded.stops.blocking(self.chat, self.bot, self.now);
+        let taken_over = self.yields && bench.loaded.takeovers.of(self.chat, self.bot, self.now).is_some();
         let head = bench.turn(self.bot, self.turn, TurnState::Queued)?;
         if let Some(scope) = blocking {
             head.progress.state = TurnState::Dropped;
             head.progress.error = Some(format!("stopped: {scope:?}"));
             bench.turn_moved(self.turn);
             return Ok(Applied::Stopped(scope));
+        }
+        if taken_over {
+            head.progress.state = TurnState::Dropped;
+            head.progress.error = Some(TAKEN_OVER.to_owned());
+            bench.turn_moved(self.turn);
+            return Ok(Applied::GaveWay);
         }
         head.progress.state = TurnState::Claimed;
         head.progress.attempts += 1;

@@ -1,6 +1,6 @@
 //! An order of an operator ends. Layer `domain`. Keeps I4, I6.
 
-use crate::domain::commit::bench::Bench;
+use crate::domain::commit::bench::{Bench, OpenOrder};
 use crate::domain::commit::needs::Needs;
 use crate::domain::commit::outcome::{Applied, conflict};
 use crate::domain::commit::rule::{Judgement, Priority, Rule};
@@ -43,16 +43,19 @@ impl Rule for EndOrder {
     /// An order whose time was over before anybody began it expires, however it was to end. Of an order that was begun under
     /// another epoch nobody knows how it ended.
     fn judge(self, bench: &mut Bench) -> Judgement {
-        let head = bench.order(&self.step)?;
-        let begun_here = head.epoch == Some(self.step.epoch);
-        let (state, failure) = match (head.state, self.ending) {
-            (OrderState::Waiting, _) if head.late => (OrderState::Expired, None),
-            (OrderState::Waiting, OrderEnding::Done) => (OrderState::Done, None),
-            (OrderState::Waiting, OrderEnding::Failed(failure)) => (OrderState::Failed, Some(failure)),
-            (OrderState::Begun, OrderEnding::Done) if begun_here => (OrderState::Done, None),
-            (OrderState::Begun, OrderEnding::Failed(failure)) if begun_here => (OrderState::Failed, Some(failure)),
-            (OrderState::Begun, OrderEnding::Unknown) => (OrderState::Unknown, None),
-            (state, _) => return conflict(format!("order {} is {}", self.step.order, state.as_str())),
+        let (state, failure) = match (bench.open_order(&self.step)?, self.ending) {
+            (OpenOrder::Late, _) => (OrderState::Expired, None),
+            (OpenOrder::Waiting | OpenOrder::Begun { here: true }, OrderEnding::Done) => (OrderState::Done, None),
+            (OpenOrder::Waiting | OpenOrder::Begun { here: true }, OrderEnding::Failed(failure)) => {
+                (OrderState::Failed, Some(failure))
+            }
+            (OpenOrder::Begun { .. }, OrderEnding::Unknown) => (OrderState::Unknown, None),
+            (OpenOrder::Begun { here: false }, _) => {
+                return conflict(format!("order {} was begun under another epoch", self.step.order));
+            }
+            (OpenOrder::Waiting, OrderEnding::Unknown) => {
+                return conflict(format!("order {} is waiting", self.step.order));
+            }
         };
         bench.order_moves(self.step, state, failure.as_ref());
         Ok(Applied::Ordered(state))

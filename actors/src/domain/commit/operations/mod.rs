@@ -87,6 +87,11 @@ operations! {
     Redeliver in redeliver,
     BeginOrder in begin_order,
     EndOrder in end_order,
+    Say in say,
+    TakeOver in take_over,
+    EndTakeover in end_takeover,
+    Retract in retract,
+    SettleRetraction in settle_retraction,
     HandOver in hand_over,
     TakeAllowance in take_allowance,
     Audited in audited,
@@ -101,6 +106,7 @@ pub use begin_order::BeginOrder;
 pub use cancel::Cancel;
 pub use claim::Claim;
 pub use end_order::{EndOrder, OrderEnding};
+pub use end_takeover::EndTakeover;
 pub use finish::{Finish, TurnEnding};
 pub use hand_over::HandOver;
 pub use ingest::Ingest;
@@ -109,10 +115,14 @@ pub use migrate::Migrate;
 pub use receive::Receive;
 pub use redeliver::Redeliver;
 pub use resolve::Resolve;
+pub use retract::Retract;
 pub use return_allowance::ReturnAllowance;
+pub use say::Say;
 pub use set_absence::SetAbsence;
 pub use set_delivery::SetDelivery;
 pub use set_stop::SetStop;
 pub use settle::Settle;
+pub use settle_retraction::SettleRetraction;
 pub use take_allowance::TakeAllowance;
+pub use take_over::TakeOver;
 pub use unclaim::Unclaim;

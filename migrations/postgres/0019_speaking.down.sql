@@ -1,0 +1,4 @@
+DROP TABLE retraction;
+DROP TABLE takeover;
+ALTER TABLE transcript DROP COLUMN deleted_at, DROP COLUMN by_operator;
+ALTER TABLE outbox DROP COLUMN by_operator;

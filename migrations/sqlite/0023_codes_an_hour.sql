@@ -1,0 +1,4 @@
+-- The hour of an account's last try of a one-time code, and its tries within that hour.
+
+ALTER TABLE operator ADD COLUMN try_hour INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE operator ADD COLUMN hour_tries INTEGER NOT NULL DEFAULT 0;
