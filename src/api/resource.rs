@@ -34,7 +34,8 @@ pub struct FieldNamed {
 #[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields, default)]
 pub struct Paged {
-    /// Things after this name.
+    /// Things after those of the last page: its `next`.
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9_-]{13,640}$"))]
     pub after: Option<String>,
     /// Most things, 1 to 500; 100 when absent.
     #[cfg_attr(feature = "schema", param(minimum = 1, maximum = 500))]

@@ -5,6 +5,7 @@ use botfleet_actors::domain::configuration::{Configuration, PersonaRevision, Res
 use botfleet_actors::domain::ids::{BotId, ChatId};
 use serde_json::{Map, Value};
 
+use super::cursor::Listing;
 use super::failure::{Code, Failure};
 use super::grant::Granted;
 use super::operations::{Operations, page_of};
@@ -69,7 +70,7 @@ impl Operations {
     /// Returns a page of the things of a kind that are within reach, by name.
     ///
     /// # Errors
-    /// `BadRequest` for a page of another size; `OutOfReach` for kinds that concern the whole fleet.
+    /// `BadRequest` for a page of another size, and for a cursor of another list; `OutOfReach` for kinds that concern the whole fleet.
     pub async fn resources<K: Kind>(
         &self,
         by: &Granted<ReadConfiguration>,
@@ -77,13 +78,15 @@ impl Operations {
         limit: Option<usize>,
     ) -> Result<ResourcePage, Failure> {
         let limit = page_of(limit, PAGE, PAGE_MAX)?;
+        let listing = Listing::new(&format!("{}, by name", K::KIND.as_str()), &[]);
+        let after = listing.read(after, |name| Some(name.to_owned()))?;
         if matches!(K::KIND, ResourceKind::Provider | ResourceKind::Strategy | ResourceKind::Budget) {
             by.everything()?;
         }
         let now = self.fleet.configuration().await?;
         let within = self.within(by.principal(), &now);
         let of_kind = now.resources.iter().filter(|(id, _)| id.kind == K::KIND);
-        let mut later = of_kind.filter(|(id, _)| after.is_none_or(|after| id.name.as_str() > after));
+        let mut later = of_kind.filter(|(id, _)| after.as_ref().is_none_or(|after| id.name > *after));
         let mut things = Vec::new();
         for (id, thing) in later.by_ref() {
             if within.reads(id) {
@@ -99,7 +102,7 @@ impl Operations {
             // Nothing of this kind is within reach.
             by.everything()?;
         }
-        let next = things.last().filter(|_| more).map(|last| last.name.clone());
+        let next = things.last().filter(|_| more).map(|last| listing.after(&last.name));
         Ok(ResourcePage { things, next })
     }
 
@@ -314,6 +317,7 @@ pub(super) fn refused(error: ConfigError) -> Failure {
                 ResourceKind::Bot | ResourceKind::Chat => Code::UnknownName,
                 _ => Code::UnknownResource,
             },
+            ChangeError::BadAddress(_) => Code::Refused,
             _ => Code::BadRequest,
         },
     };

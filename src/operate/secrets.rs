@@ -87,7 +87,11 @@ impl Operations {
     /// `UnknownName`, `OutOfReach`, `UnknownSecret`.
     pub async fn remove_provider_key(&self, by: &Granted<ChangeSecrets>, provider: &str) -> Result<(), Failure> {
         by.everything()?;
-        let (name, _) = self.provider_named(provider)?;
+        let name = SecretName::new(SecretKind::ProviderKey, provider);
+        // A provider may be gone before its key.
+        if !self.fleet.secrets().is_given(&name) {
+            self.provider_named(provider)?;
+        }
         self.remove(by, AuditObject::new(ObjectKind::Provider, provider), &name).await
     }
 

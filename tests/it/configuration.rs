@@ -25,7 +25,7 @@ use toml::Table;
 use crate::fleet_stage::{DEADLINE, FleetStage, PROVIDER_KEY, binary, options};
 
 /// The keys of a chat in which every bot answers every person at once.
-fn unhindered(telegram_id: i64, bots: &[&str]) -> Value {
+pub(crate) fn unhindered(telegram_id: i64, bots: &[&str]) -> Value {
     let physics = json!({
         "chain_depth_max": 0, "pair_per_ten_minutes": 0, "person_per_ten_minutes": 0, "chat_per_minute": 0,
         "fleet_per_minute": 0,
@@ -37,7 +37,7 @@ fn unhindered(telegram_id: i64, bots: &[&str]) -> Value {
 }
 
 /// Starts a world of four bots in two chats, and a program whose manifest has neither the last bot nor the last chat.
-async fn partly_described() -> FleetStage {
+pub(crate) async fn partly_described() -> FleetStage {
     let simulation = simulation(4, 2).await;
     let directory = tempfile::tempdir().unwrap();
     let (world, url) = (simulation.world.spec(), simulation.base_url());
@@ -78,7 +78,7 @@ fn in_path(name: &str) -> String {
 
 impl FleetStage {
     /// Makes a thing, which must succeed.
-    async fn made(&self, kind: &str, body: Value) -> Value {
+    pub(crate) async fn made(&self, kind: &str, body: Value) -> Value {
         let key = format!("{kind} {body}").bytes().map(|byte| format!("{byte:02x}")).rev().take(40).collect::<String>();
         let request = self.request(Method::POST, &format!("/api/v1/{kind}")).header("idempotency-key", key);
         let answer = request.json(&body).send().await.unwrap();
@@ -91,7 +91,13 @@ impl FleetStage {
     }
 
     /// Changes a thing, or gives a field back, as the version that it has.
-    async fn changed(&self, method: Method, path: &str, of: &str, body: Option<Value>) -> (StatusCode, Value) {
+    pub(crate) async fn changed(
+        &self,
+        method: Method,
+        path: &str,
+        of: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
         let version = self.json(of).await["version"].as_i64().unwrap();
         let mut request = self.request(method, path).header("if-match", format!("\"{version}\""));
         if let Some(body) = body {
@@ -101,7 +107,7 @@ impl FleetStage {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    async fn patched(&self, path: &str, keys: Value) -> Value {
+    pub(crate) async fn patched(&self, path: &str, keys: Value) -> Value {
         let (status, changed) = self.changed(Method::PATCH, path, path, Some(json!({ "keys": keys }))).await;
         assert_eq!(status, StatusCode::OK, "{changed}");
         changed

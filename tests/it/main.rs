@@ -15,6 +15,7 @@ mod cluster_faults;
 mod conduct;
 mod config;
 mod configuration;
+mod configuration_secrets;
 mod configurations_contract;
 mod conforms;
 mod deployment;

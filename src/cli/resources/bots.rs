@@ -44,7 +44,8 @@ pub struct TokenArgs {
     pub common: Common,
     /// The name of the bot.
     pub name: String,
-    /// The place: `file:secrets/NAME` beside the manifest, or `env:BOTFLEET_SECRET_NAME`. Never the token itself.
+    /// The place: `file:secrets/NAME` beside the manifest, or `env:BOTFLEET_SECRET_NAME`. Never the token itself, which
+    /// `botfleet secrets token` gives.
     pub place: String,
 }
 

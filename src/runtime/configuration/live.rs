@@ -55,8 +55,8 @@ impl Follower {
     ) -> Self {
         let adapters: BTreeMap<_, _> = adapters.into_iter().collect();
         let mut providers = providers_of(configuration);
-        // A provider that could not be set up is tried again with the next change.
-        providers.retain(|name, _| adapters.contains_key(name));
+        // A provider that could not be set up, or has no key here, is tried again with the next change.
+        providers.retain(|name, _| adapters.contains_key(name) && !keyed.lacks_key(name));
         let budgets = budgets_of(configuration);
         Self { node, fleet, stored, health, keyed, providers, budgets, adapters }
     }
@@ -107,7 +107,7 @@ impl Follower {
     }
 
     fn put_providers(&mut self, providers: BTreeMap<String, Described>, read: LoadedManifest) {
-        let gone: Vec<String> = self.providers.keys().filter(|name| !providers.contains_key(*name)).cloned().collect();
+        let gone: Vec<String> = self.adapters.keys().filter(|name| !providers.contains_key(*name)).cloned().collect();
         let mut setups: Vec<ProviderSetup> = Vec::new();
         for entry in read.providers {
             if self.providers.get(&entry.name) == providers.get(&entry.name) {
@@ -137,6 +137,7 @@ impl Follower {
                 .set_providers(self.adapters.iter().map(|(name, llm)| (name.clone(), Arc::clone(llm))).collect());
         }
         self.providers = providers;
+        self.providers.retain(|name, _| !self.keyed.lacks_key(name));
         if !setups.is_empty() || !gone.is_empty() {
             let _ = self.fleet.cast(FleetMsg::ProvidersChanged(setups, gone));
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use botfleet_actors::domain::secret::{SecretKind, SecretName};
 use secrecy::SecretString;
 
-use super::book::SealedSecrets;
+use super::book::{Closed, SealedSecrets};
 use crate::config::secret::vault_place;
 use crate::llm::provider::HttpProvider;
 use crate::runtime::vault::{SecretSources, VaultBook};
@@ -29,13 +29,19 @@ pub(in crate::runtime) struct KeyedProvider {
 }
 
 impl KeyedProvider {
-    /// Gives the provider the key that counts now.
-    fn take_key(&self, secrets: &SealedSecrets, vault: Option<&VaultBook>) {
+    /// Returns the key that counts now; nothing where this node has none.
+    fn key(&self, secrets: &SealedSecrets, vault: Option<&VaultBook>) -> Option<Result<SecretString, Closed>> {
         let name = SecretName::new(SecretKind::ProviderKey, &self.name);
         let latest = || vault.zip(self.reference.as_deref()).and_then(|(vault, reference)| vault.latest(reference));
-        let key = match secrets.look(&name, self.llm.destination()) {
-            Some(given) => given.map_err(|why| why.to_string()),
-            None => latest().or_else(|| self.written.clone()).ok_or_else(|| "this node finds none".to_owned()),
+        let given = secrets.look(&name, self.llm.destination());
+        given.or_else(|| latest().or_else(|| self.written.clone()).map(Ok))
+    }
+
+    /// Gives the provider the key that counts now.
+    fn take_key(&self, secrets: &SealedSecrets, vault: Option<&VaultBook>) {
+        let key = match self.key(secrets, vault) {
+            Some(key) => key.map_err(|why| why.to_string()),
+            None => Err("this node finds none".to_owned()),
         };
         if let Err(why) = &key {
             tracing::error!(provider = %self.name, reason = %why, "the provider's key cannot be used on this node");
@@ -80,6 +86,12 @@ impl KeyedProviders {
             provider.take_key(&self.secrets, self.sources.vault.as_deref());
         }
         provider.is_some()
+    }
+
+    /// Returns whether this node has no key for a provider, though it needs one.
+    pub(in crate::runtime) fn lacks_key(&self, name: &str) -> bool {
+        let known = self.known();
+        known.get(name).is_some_and(|provider| provider.key(&self.secrets, self.sources.vault.as_deref()).is_none())
     }
 
     /// Returns the address that a provider's keys are for.
