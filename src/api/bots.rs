@@ -1,14 +1,16 @@
-//! Bots. Layer `api`.
+//! Bots as they are configured, and their delivery modes. Layer `api`.
 
 use botfleet_actors::domain::roster::DeliveryMode;
 use serde::{Deserialize, Serialize};
 
 use super::answer::OnceDone;
+use super::resource::resource_routes;
 use super::route::{Body, Call, Example, Method, Need, Nothing, Route};
+use crate::operate::configuration::Bots;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
 use crate::operate::operations::Operations;
-use crate::operate::permission::ChangeDelivery;
+use crate::operate::permission::{ChangeDelivery, ChangeRoster};
 
 /// The bot of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,4 +73,23 @@ impl Route for SetDelivery {
         let ordered = operations.set_delivery(&by, &call.path.name, mode).await?;
         Ok(OnceDone::of(ordered, Delivered { bot: call.path.name, mode }))
     }
+}
+
+resource_routes! {
+    Bots: ChangeRoster;
+    list "list_bots" "/api/v1/bots" "Lists bots as they are configured."
+        => r#"{"items":[{"name":"Ada","origin":"api","enabled":true,"keys":{"token":"***","persona":"ada","models":["local"],"temperature":0.8,"hourly_cap":12},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":7}],"next":null}"#;
+    get "get_bot" "/api/v1/bots/{name}" "Shows a bot as it is configured." "/api/v1/bots/Ada"
+        => r#"{"name":"Ada","origin":"api","enabled":true,"keys":{"token":"***","persona":"ada","models":["local"],"temperature":0.8,"hourly_cap":12},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":7}"#;
+    create "create_bot" "Makes a bot."
+        with r#"{"name":"Ada","keys":{"token":"file:secrets/ada","persona":"ada","models":["local"]}}"#
+        => r#"{"name":"Ada","origin":"api","enabled":true,"keys":{"token":"***","persona":"ada","models":["local"],"temperature":0.8,"hourly_cap":12},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":7}"#;
+    change "change_bot" "Changes a bot."
+        with r#"{"keys":{"temperature":0.5}}"#
+        => r#"{"name":"Ada","origin":"manifest","manifest":"fleet.toml","enabled":true,"keys":{"token":"***","persona":"ada","models":["local"],"temperature":0.8,"hourly_cap":12},"overrides":[{"field":"temperature","value":0.5,"manifest":null,"by":"ayse","at":1790000000000}],"changed_by":"ayse","changed_at":1790000000000,"version":8}"#;
+    remove "delete_bot" "Removes a bot that the API made.";
+    back "give_back_bot" "/api/v1/bots/{name}/overrides/{field}" "Gives a field of a bot back to its manifest."
+        "/api/v1/bots/Ada/overrides/temperature"
+        => r#"{"name":"Ada","origin":"manifest","manifest":"fleet.toml","enabled":true,"keys":{"token":"***","persona":"ada","models":["local"],"temperature":0.8,"hourly_cap":12},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":9}"#;
+    unknown UnknownName;
 }

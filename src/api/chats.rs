@@ -1,15 +1,17 @@
-//! Chats: why bots spoke there. Layer `api`.
+//! Chats as they are configured, and why bots spoke there. Layer `api`.
 
 use botfleet_actors::domain::ids::{MessageId, Number};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Json;
+use super::resource::resource_routes;
 use super::route::{Call, Example, Method, Nothing, Route};
 use crate::operate::chats::{About, DecisionsAsked};
+use crate::operate::configuration::Chats;
 use crate::operate::failure::{Code, Failure};
 use crate::operate::grant::Granted;
 use crate::operate::operations::Operations;
-use crate::operate::permission::{ReadDecisions, ReadTexts};
+use crate::operate::permission::{ChangeRoster, ReadDecisions, ReadTexts};
 use crate::runtime::reasons::DecisionView;
 
 /// The chat of a path.
@@ -90,4 +92,23 @@ impl Route for Decisions {
         let page = operations.decisions(&by, texts.as_ref(), &call.path.chat, asked).await?;
         Ok(Json(DecisionList { decisions: page.decisions, next: page.next }))
     }
+}
+
+resource_routes! {
+    Chats: ChangeRoster;
+    list "list_chats" "/api/v1/chats" "Lists chats as they are configured."
+        => r#"{"items":[{"name":"lounge","origin":"api","enabled":true,"keys":{"telegram_id":-1001234567890,"bots":["Ada"],"policy":"natural"},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":7}],"next":null}"#;
+    get "get_chat" "/api/v1/chats/{name}" "Shows a chat as it is configured." "/api/v1/chats/lounge"
+        => r#"{"name":"lounge","origin":"api","enabled":true,"keys":{"telegram_id":-1001234567890,"bots":["Ada"],"policy":"natural"},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":7}"#;
+    create "create_chat" "Makes a chat."
+        with r#"{"name":"lounge","keys":{"telegram_id":-1001234567890,"bots":["Ada"]}}"#
+        => r#"{"name":"lounge","origin":"api","enabled":true,"keys":{"telegram_id":-1001234567890,"bots":["Ada"],"policy":"natural"},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":7}"#;
+    change "change_chat" "Changes a chat."
+        with r#"{"keys":{"pacing":{"burst":"1s"}}}"#
+        => r#"{"name":"lounge","origin":"manifest","manifest":"fleet.toml","enabled":true,"keys":{"telegram_id":-1001234567890,"bots":["Ada"],"policy":"natural"},"overrides":[{"field":"pacing.burst","value":"1s","manifest":"2s","by":"ayse","at":1790000000000}],"changed_by":"ayse","changed_at":1790000000000,"version":8}"#;
+    remove "delete_chat" "Removes a chat that the API made.";
+    back "give_back_chat" "/api/v1/chats/{name}/overrides/{field}" "Gives a field of a chat back to its manifest."
+        "/api/v1/chats/lounge/overrides/pacing.burst"
+        => r#"{"name":"lounge","origin":"manifest","manifest":"fleet.toml","enabled":true,"keys":{"telegram_id":-1001234567890,"bots":["Ada"],"policy":"natural"},"overrides":[],"changed_by":"ayse","changed_at":1790000000000,"version":9}"#;
+    unknown UnknownName;
 }

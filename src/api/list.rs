@@ -2,8 +2,9 @@
 
 use super::route::Route;
 use super::{
-    account, audit, bots, chats, cluster, control, dead_letters, events, fleet, messages, orders, outcomes, people,
-    provider_trial, retracting, roster, secrets, session, speaking, style, user_access, users,
+    account, audit, bots, budgets, chats, cluster, config, control, dead_letters, events, fleet, messages, orders,
+    outcomes, people, personas, provider_trial, providers, retracting, roster, secrets, session, speaking, strategies,
+    style, user_access, users,
 };
 
 /// Does something with each route of the list.
@@ -20,6 +21,48 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<outcomes::List>();
     visitor.visit::<style::Get>();
     visitor.visit::<roster::Replace>();
+    visitor.visit::<bots::List>();
+    visitor.visit::<bots::Get>();
+    visitor.visit::<bots::Create>();
+    visitor.visit::<bots::Change>();
+    visitor.visit::<bots::Remove>();
+    visitor.visit::<bots::GiveBack>();
+    visitor.visit::<chats::List>();
+    visitor.visit::<chats::Get>();
+    visitor.visit::<chats::Create>();
+    visitor.visit::<chats::Change>();
+    visitor.visit::<chats::Remove>();
+    visitor.visit::<chats::GiveBack>();
+    visitor.visit::<personas::List>();
+    visitor.visit::<personas::Get>();
+    visitor.visit::<personas::Create>();
+    visitor.visit::<personas::Change>();
+    visitor.visit::<personas::Remove>();
+    visitor.visit::<personas::GiveBack>();
+    visitor.visit::<personas::Versions>();
+    visitor.visit::<personas::Restore>();
+    visitor.visit::<strategies::List>();
+    visitor.visit::<strategies::Get>();
+    visitor.visit::<strategies::Create>();
+    visitor.visit::<strategies::Change>();
+    visitor.visit::<strategies::Remove>();
+    visitor.visit::<strategies::GiveBack>();
+    visitor.visit::<providers::List>();
+    visitor.visit::<providers::Get>();
+    visitor.visit::<providers::Create>();
+    visitor.visit::<providers::Change>();
+    visitor.visit::<providers::Remove>();
+    visitor.visit::<providers::GiveBack>();
+    visitor.visit::<budgets::List>();
+    visitor.visit::<budgets::Get>();
+    visitor.visit::<budgets::Create>();
+    visitor.visit::<budgets::Change>();
+    visitor.visit::<budgets::Remove>();
+    visitor.visit::<budgets::GiveBack>();
+    visitor.visit::<config::Get>();
+    visitor.visit::<config::List>();
+    visitor.visit::<config::One>();
+    visitor.visit::<config::GoBack>();
     visitor.visit::<control::Stop>();
     visitor.visit::<control::Start>();
     visitor.visit::<control::Release>();

@@ -14,6 +14,7 @@
 //! | `object` | objects within a body |
 //! | `openapi`, `reference` | the committed documents, made of the list by the tests |
 //! | `request_headers` | headers of requests, in the documents |
+//! | `resource` | the routes that all kinds of things of the configuration have |
 //! | `page` | the reference as a web page |
 //! | the others | routes, one file a resource |
 
@@ -22,8 +23,10 @@ pub mod address;
 pub mod answer;
 pub mod audit;
 pub mod bots;
+pub mod budgets;
 pub mod chats;
 pub mod cluster;
+pub mod config;
 pub mod control;
 pub mod dead_letters;
 pub mod deprecation;
@@ -39,11 +42,14 @@ pub mod orders;
 pub mod outcomes;
 pub mod page;
 pub mod people;
+pub mod personas;
 pub mod provider_trial;
+pub mod providers;
 #[cfg(feature = "schema")]
 pub mod reference;
 #[cfg(feature = "schema")]
 mod request_headers;
+pub mod resource;
 pub mod retracting;
 pub mod roster;
 pub mod route;
@@ -52,6 +58,7 @@ pub mod secret;
 pub mod secrets;
 pub mod session;
 pub mod speaking;
+pub mod strategies;
 pub mod style;
 pub mod user_access;
 pub mod users;

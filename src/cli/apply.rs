@@ -1,7 +1,7 @@
-//! `botfleet apply`: gives the running fleet another manifest. Layer `cli`. Keeps I10, I12.
+//! `botfleet apply`: gives the running fleet another manifest, or an earlier configuration. Layer `cli`. Keeps I10, I12.
 //!
-//! The command reads and checks the manifest. It sends bots and chats to the fleet, never tokens. Providers, budgets
-//! and settings belong to each node and change when the node restarts.
+//! The command reads and checks the manifest. It sends the manifest's things with `[defaults]` in their places, never tokens or
+//! keys. Settings belong to each node and change when the node restarts.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -11,13 +11,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::api::Api;
-use crate::api::roster::{Manner, Replace, RosterBody};
+use super::api::{Api, plain};
+use crate::api::config::{ConfigBack, Get, GoBack};
+use crate::api::roster::{AppliedRoster, ManifestBody, Manner, Replace};
 use crate::api::route::{Call, Nothing};
 use crate::cli::inputs::Inputs;
 use crate::config::manifest::Manifest;
-use crate::runtime::cluster_orders::AppliedRoster;
-use crate::runtime::roster_diff::Changes;
 use crate::runtime::vault::SecretSources;
 
 /// Arguments of `botfleet apply`.
@@ -25,14 +24,21 @@ use crate::runtime::vault::SecretSources;
 #[command(after_help = "\
 Examples:
   botfleet apply --manifest fleet.toml --dry-run   tell what would change
-  botfleet apply --manifest fleet.toml             change it, on every node, within a second")]
+  botfleet apply --manifest fleet.toml             change it, on every node, within a second
+  botfleet apply --to 40                           as it was under number 40 (botfleet config list)")]
 pub struct ApplyArgs {
     /// Address of the fleet.
     #[command(flatten)]
     pub api: Api,
-    /// The manifest: bots, personas and chats.
+    /// The manifest: bots, personas, chats, providers and budgets.
     #[arg(long, value_name = "FILE", default_value = "config/fleet.toml")]
     pub manifest: PathBuf,
+    /// Goes back to the configuration of an earlier number, without a manifest.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "manifest")]
+    pub to: Option<i64>,
+    /// The number of the configuration that the difference was looked at of; another one in force refuses the change.
+    #[arg(long, value_name = "NUMBER")]
+    pub on: Option<i64>,
     /// Changes nothing, only tells what would change.
     #[arg(long)]
     pub dry_run: bool,
@@ -46,38 +52,43 @@ pub struct ApplyArgs {
 /// # Errors
 /// The faults of the manifest, or the fleet's reason for refusing it.
 pub async fn execute(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
-    let settings = Inputs::settings_alone(None, None).unwrap_or_default();
-    let manifest = Manifest::load(&args.manifest, &SecretSources::of(&settings).map_err(anyhow::Error::msg)?)?;
-    super::output::tell_warnings(&manifest.warnings);
-    let query = Manner { dry_run: args.dry_run };
-    let call = Call::<Replace>::new(Nothing {}, query, RosterBody(manifest.plan));
-    let applied = args.api.client()?.call(call).await?;
+    let applied = match args.to {
+        Some(number) => {
+            let query = Manner { dry_run: args.dry_run, on: args.on };
+            args.api.client()?.call(Call::<GoBack>::new(Nothing {}, query, ConfigBack { number })).await?
+        }
+        None => apply(args).await?,
+    };
+    for warning in &applied.warnings {
+        super::output::tell(&format!("warning: {warning}\n"));
+    }
     let text = if args.json { format!("{:#}\n", serde_json::to_value(&applied)?) } else { shown(&applied) };
     stdout().lock().write_all(text.as_bytes()).context("stdout cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 
+async fn apply(args: &ApplyArgs) -> anyhow::Result<AppliedRoster> {
+    let settings = Inputs::settings_alone(None, None).unwrap_or_default();
+    let manifest = Manifest::load(&args.manifest, &SecretSources::of(&settings).map_err(anyhow::Error::msg)?)?;
+    super::output::tell_warnings(&manifest.warnings);
+    let client = args.api.client()?;
+    // Whoever changes something between this look and the change is not overwritten.
+    let on = match args.on {
+        Some(on) => on,
+        None => client.call(plain::<Get>()).await?.number,
+    };
+    let query = Manner { dry_run: args.dry_run, on: Some(on) };
+    let things = manifest.declared.iter().map(Into::into).collect();
+    let body = ManifestBody { source: manifest.source, things };
+    Ok(client.call(Call::<Replace>::new(Nothing {}, query, body)).await?)
+}
+
 /// Formats one line for each change, and a last line that counts the changes.
-fn shown(applied: &AppliedRoster) -> String {
-    let mut text = String::new();
-    let mut count = 0;
-    let diff = &applied.diff;
-    for (one, Changes { added, changed, left_out }) in
-        [("bot", &diff.bots), ("chat", &diff.chats), ("persona", &diff.personas)]
-    {
-        count += added.len() + changed.len() + left_out.len();
-        for name in added {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "+ {one} {name}");
-        }
-        for changed in changed {
-            let _ = writeln!(text, "~ {one} {}: {}", changed.name, changed.keys.join(", "));
-        }
-        for name in left_out {
-            let _ = writeln!(text, "- {one} {name}");
-        }
-    }
-    let seq = applied.config_seq;
+pub(super) fn shown(applied: &AppliedRoster) -> String {
+    let lines = applied.diff.lines();
+    let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let (count, seq) = (lines.len(), applied.config_seq);
+    // Writing to a String cannot fail.
     let _ = match (count, applied.dry_run) {
         (0, _) => writeln!(text, "Nothing changes; configuration {seq} stays in force."),
         (_, true) => writeln!(text, "{count} changes; nothing was done, configuration {seq} stays in force."),
@@ -88,11 +99,11 @@ fn shown(applied: &AppliedRoster) -> String {
 
 #[cfg(test)]
 mod tests {
-    use botfleet_actors::domain::ids::ConfigSeq;
+    #![allow(clippy::unwrap_used)]
+
     use serde_json::json;
 
     use super::*;
-    use crate::runtime::roster_diff::RosterDiff;
 
     #[test]
     fn a_difference_reads_as_one_line_for_each_change() {
@@ -100,15 +111,15 @@ mod tests {
             "dry_run": true,
             "config_seq": 4,
             "bots": { "added": ["Deniz"], "changed": [{ "name": "Ada", "keys": ["persona"] }], "left_out": ["Cem"] },
-            "chats": { "added": [], "changed": [], "left_out": [] },
             "personas": { "added": [], "changed": [{ "name": "ada", "keys": ["style", "voice"] }], "left_out": [] },
         });
         assert_eq!(
             shown(&serde_json::from_value(applied).unwrap()),
-            "+ bot Deniz\n~ bot Ada: persona\n- bot Cem\n~ persona ada: style, voice\n\
+            "~ persona ada: style, voice\n+ bot Deniz\n~ bot Ada: persona\n- bot Cem\n\
              4 changes; nothing was done, configuration 4 stays in force.\n"
         );
-        let nothing = AppliedRoster { dry_run: false, config_seq: ConfigSeq(4), diff: RosterDiff::default() };
+        let nothing = json!({ "dry_run": false, "config_seq": 4 });
+        let nothing = serde_json::from_value(nothing).unwrap();
         assert_eq!(shown(&nothing), "Nothing changes; configuration 4 stays in force.\n");
     }
 }

@@ -1,6 +1,6 @@
 //! Holds the flags that several commands share, and reads the files that they name. Layer `cli`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use botfleet_actors::domain::roster::{BotSpec, DeliveryMode};
 use clap::Args;
@@ -12,12 +12,15 @@ use crate::config::manifest::{LoadedManifest, Manifest};
 use crate::config::settings::Config;
 use crate::runtime::vault::SecretSources;
 
+/// The usual place of the manifest.
+const MANIFEST: &str = "config/fleet.toml";
+
 /// Names the sources of settings and manifest.
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
-    /// The manifest: bots, personas, chats and providers.
-    #[arg(long, value_name = "FILE", default_value = "config/fleet.toml")]
-    pub manifest: PathBuf,
+    /// The manifest: bots, personas, chats and providers; config/fleet.toml unless named.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// Profile whose settings are read.
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
@@ -71,18 +74,38 @@ pub struct StoreInputs {
 }
 
 impl Inputs {
+    /// Reads settings and manifest as [`Inputs::load`] does. A fleet runs without a manifest where none is named and none
+    /// is in the usual place.
+    ///
+    /// # Errors
+    /// The faults of both, at once.
+    pub fn load_or_none(&self) -> Result<(Config, LoadedManifest), Faults> {
+        let usual = Path::new(MANIFEST);
+        if self.manifest.is_some() || usual.exists() {
+            return self.load();
+        }
+        let config = self.checked_settings()?;
+        Ok((config, LoadedManifest::none(usual.parent().unwrap_or(Path::new("")))))
+    }
+
+    /// Reads the settings, and checks how the API is reached.
+    fn checked_settings(&self) -> Result<Config, Faults> {
+        Config::load(&self.sources()).and_then(|config| match transport(&config.server) {
+            Ok(_) => Ok(config),
+            Err(fault) => Err(Faults(vec![fault])),
+        })
+    }
+
     /// Reads settings and manifest, and writes warnings to stderr.
     ///
     /// # Errors
     /// The faults of both, at once.
     pub fn load(&self) -> Result<(Config, LoadedManifest), Faults> {
-        let config = Config::load(&self.sources()).and_then(|config| match transport(&config.server) {
-            Ok(_) => Ok(config),
-            Err(fault) => Err(Faults(vec![fault])),
-        });
+        let path = self.manifest.as_deref().unwrap_or(Path::new(MANIFEST));
+        let config = self.checked_settings();
         let sources = config.as_ref().map_or_else(|_| Ok(SecretSources::default()), SecretSources::of);
         let manifest = match sources {
-            Ok(sources) => Manifest::load(&self.manifest, &sources),
+            Ok(sources) => Manifest::load(path, &sources),
             Err(what) => {
                 Err(Faults(vec![Fault::new("configuration", "secrets.vault", what, "see docs/OPERATIONS.md")]))
             }
@@ -93,7 +116,7 @@ impl Inputs {
                 let wants = |bot: &&BotSpec| bot.delivery == DeliveryMode::Webhook;
                 if let Some(bot) = manifest.plan.bots.iter().find(wants).filter(|_| webhooks_off) {
                     return Err(Faults(vec![Fault::new(
-                        self.manifest.display().to_string(),
+                        path.display().to_string(),
                         "bots.delivery",
                         format!("bot {:?} is set to webhooks, and webhooks are off", bot.name),
                         "set webhooks.public_url in the configuration, or delivery = \"polling\"",
@@ -131,9 +154,7 @@ impl Inputs {
     /// # Errors
     /// The faults of the settings, at once.
     pub fn settings_alone(profile: Option<Profile>, config: Option<PathBuf>) -> Result<Config, Faults> {
-        Config::load(
-            &Self { manifest: PathBuf::new(), profile, config, listen: None, role: None, node: None }.sources(),
-        )
+        Config::load(&Self { manifest: None, profile, config, listen: None, role: None, node: None }.sources())
     }
 
     /// Lists every source of the settings.

@@ -26,6 +26,7 @@
 //! | `cluster` | `botfleet cluster`: who owns what, drain, rebalance |
 //! | `style` | `botfleet style`: shows how differently personas write |
 //! | `apply` | `botfleet apply`: gives the running fleet another manifest |
+//! | `resources` | `botfleet bot`, `chat`, `persona`, `stance`, `provider`, `budget`, `strategy`, `config`: the configuration while the fleet runs |
 //! | `operators` | `botfleet login`, `user`, `key`, `secrets` and others: those who operate the fleet |
 //! | `api` | calls the API of the running fleet for a command |
 //! | `inputs` | the flags that `run` and `check` share, and the files that they name |
@@ -52,6 +53,7 @@ pub mod order;
 pub mod output;
 pub mod people;
 pub mod replay;
+pub mod resources;
 pub mod retracting;
 pub mod run;
 mod signals;
@@ -70,6 +72,8 @@ use futures::future::LocalBoxFuture;
 
 use crate::cli::operators::{account, keys, secrets, sessions, users};
 use crate::cli::output::{EXIT_USAGE, error_text, faults_text, tell};
+use crate::cli::resources::verbs::{self, ThingCommand};
+use crate::cli::resources::{bots, numbers, personas, stances};
 use crate::config::fault::Faults;
 
 const EXAMPLES: &str = "\
@@ -102,8 +106,32 @@ pub enum Command {
     /// Shows and steers the nodes of the running fleet.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
-    /// Gives the running fleet another manifest; prints what changes.
+    /// Gives the running fleet another manifest, or an earlier configuration; prints what changes.
     Apply(apply::ApplyArgs),
+    /// Shows and changes the bots of the running fleet.
+    #[command(subcommand)]
+    Bot(bots::BotCommand),
+    /// Shows and changes the chats of the running fleet.
+    #[command(subcommand)]
+    Chat(ThingCommand),
+    /// Shows and changes the personas of the running fleet.
+    #[command(subcommand)]
+    Persona(personas::PersonaCommand),
+    /// Shows and changes the opinions of a persona.
+    #[command(subcommand)]
+    Stance(stances::StanceCommand),
+    /// Shows and changes the providers of models of the running fleet.
+    #[command(subcommand)]
+    Provider(ThingCommand),
+    /// Shows and changes the budgets of the running fleet.
+    #[command(subcommand)]
+    Budget(ThingCommand),
+    /// Shows and changes the strategies of the running fleet.
+    #[command(subcommand)]
+    Strategy(ThingCommand),
+    /// Shows the numbers of the configuration, and goes back to one.
+    #[command(subcommand)]
+    Config(numbers::ConfigCommand),
     /// Brings the schema of the store up to date, takes it back, or tells its state.
     Migrate(migrate::MigrateArgs),
     /// Looks after the file of the store, while no fleet runs on it.
@@ -200,6 +228,14 @@ fn started(command: &Command) -> LocalBoxFuture<'_, anyhow::Result<ExitCode>> {
         Command::Check(args) => check::execute(args).boxed_local(),
         Command::Cluster(command) => cluster::execute(command).boxed_local(),
         Command::Apply(args) => apply::execute(args).boxed_local(),
+        Command::Bot(command) => bots::execute(command).boxed_local(),
+        Command::Chat(command) => verbs::execute::<verbs::Chats>(command).boxed_local(),
+        Command::Persona(command) => personas::execute(command).boxed_local(),
+        Command::Stance(command) => stances::execute(command).boxed_local(),
+        Command::Provider(command) => verbs::execute::<verbs::Providers>(command).boxed_local(),
+        Command::Budget(command) => verbs::execute::<verbs::Budgets>(command).boxed_local(),
+        Command::Strategy(command) => verbs::execute::<verbs::Strategies>(command).boxed_local(),
+        Command::Config(command) => numbers::execute(command).boxed_local(),
         Command::Migrate(args) => migrate::execute(args).boxed_local(),
         Command::Store(command) => store::execute(command).boxed_local(),
         Command::DeadLetters(args) => dead_letters::list(args).boxed_local(),

@@ -39,6 +39,16 @@ const POLLING_DEADLINE: Duration = Duration::from_secs(20);
 /// Time for which the report of the polls waits for news of the providers.
 const PROBED_WITHIN: Duration = Duration::from_secs(3);
 
+/// The next steps of whoever runs a fleet without bots.
+const NEXT: &str = "\
+empty      this fleet has no bots yet. Describe it in a manifest (config/fleet.example.toml) and apply that:
+             botfleet apply --manifest fleet.toml
+           or make its parts one by one, while it runs:
+             botfleet provider create local --set kind=ollama --set model=llama3.2
+             botfleet persona create ada --set voice='You are Ada, a retired engineer.'
+             botfleet bot create Ada --set token=file:secrets/ada --set persona=ada --set models='[\"local\"]'
+             botfleet chat create lounge --set telegram_id=-1001234567890 --set bots='[\"Ada\"]'";
+
 /// Most time for requests under way, when the servers close.
 const REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -70,7 +80,7 @@ pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     let Ok(config) = args.inputs.settings() else {
         // Tell all faults at once, those of the manifest too.
-        args.inputs.load()?;
+        args.inputs.load_or_none()?;
         return Ok(ExitCode::from(super::output::EXIT_USAGE));
     };
     if !config.cluster.launcher {
@@ -84,7 +94,7 @@ pub async fn execute(args: &RunArgs) -> anyhow::Result<ExitCode> {
 async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode> {
     let mut ends = Ends { signals: Signals::listen()?, parent };
     allow_many_sockets();
-    let (config, manifest) = args.inputs.load()?;
+    let (config, manifest) = args.inputs.load_or_none()?;
     logs::init(&config.log)?;
     let started = Instant::now();
     let metrics = recorder::install()?;
@@ -148,6 +158,9 @@ async fn work(args: &RunArgs, parent: Option<Parent>) -> anyhow::Result<ExitCode
         servers.push(receiver.receive(Arc::clone(&fleet), body_max));
     }
     warn_of_unfinished_work(&fleet);
+    if fleet.has_no_bots() {
+        announce(NEXT);
+    }
 
     let ended = tokio::select! {
         polling = fleet.wait_until_polling(POLLING_DEADLINE) => {

@@ -59,15 +59,15 @@ impl SecretSettings {
     }
 
     /// Tells whether a reference that came by API may be used: it names a file of the folder or a variable of the prefix, and no
-    /// key that seals.
+    /// key that seals. Relative paths start at `from`.
     ///
     /// # Errors
     /// The reason why not.
-    pub fn confine(&self, reference: &str) -> Result<(), String> {
-        if self.keys.iter().flatten().any(|key| key == reference) {
+    pub fn confine(&self, reference: &str, from: &Path) -> Result<(), String> {
+        if self.seals(reference, from) {
             return Err("it names a key that seals secrets".to_owned());
         }
-        match SecretRef::parse(reference, Path::new("")).map_err(|(what, _)| format!("it {what}"))? {
+        match SecretRef::parse(reference, from).map_err(|(what, _)| format!("it {what}"))? {
             SecretRef::Variable(name) if name.starts_with(&self.prefix) => Ok(()),
             SecretRef::Variable(_) => Err(format!("by API a variable must begin with {}", self.prefix)),
             SecretRef::File(path) => self.confine_file(&path),
@@ -79,6 +79,14 @@ impl SecretSettings {
         }
     }
 
+    /// Returns whether a reference names a key that seals secrets.
+    pub fn seals(&self, reference: &str, from: &Path) -> bool {
+        let named = SecretRef::parse(reference, from).ok();
+        let is_it =
+            |key: &String| key == reference || (named.is_some() && SecretRef::parse(key, Path::new("")).ok() == named);
+        self.keys.iter().flatten().any(is_it)
+    }
+
     fn confine_file(&self, path: &Path) -> Result<(), String> {
         let Some(folder) = &self.folder else {
             return Err("by API no file may be named: set secrets.folder".to_owned());
@@ -87,11 +95,6 @@ impl SecretSettings {
         let inside = path.strip_prefix(folder).is_ok_and(|rest| !rest.as_os_str().is_empty());
         if climbs || !inside {
             return Err(format!("by API a file must lie in {}", folder.display()));
-        }
-        let is_key =
-            |key: &String| matches!(SecretRef::parse(key, Path::new("")), Ok(SecretRef::File(key)) if key == path);
-        if self.keys.iter().flatten().any(is_key) {
-            return Err("it names a key that seals secrets".to_owned());
         }
         Ok(())
     }
@@ -141,7 +144,7 @@ mod tests {
         for fit in
             ["file:/run/bots/ada", "file:/run/bots/more/ada", "env:BOTFLEET_SECRET_ADA", "vault:kv/bots/ada#token"]
         {
-            assert_eq!(settings.confine(fit), Ok(()), "{fit}");
+            assert_eq!(settings.confine(fit, Path::new("")), Ok(()), "{fit}");
         }
         for unfit in [
             "file:/run/bots/seal",
@@ -159,9 +162,9 @@ mod tests {
             "ada",
             "",
         ] {
-            assert!(settings.confine(unfit).is_err(), "{unfit}");
+            assert!(settings.confine(unfit, Path::new("")).is_err(), "{unfit}");
         }
         let none = SecretSettings { folder: None, ..settings };
-        assert!(none.confine("file:/run/bots/ada").unwrap_err().contains("secrets.folder"));
+        assert!(none.confine("file:/run/bots/ada", Path::new("")).unwrap_err().contains("secrets.folder"));
     }
 }

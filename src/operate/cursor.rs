@@ -17,8 +17,8 @@ const VERSION: u8 = 1;
 /// Bytes of a fingerprint. Nobody gains anything by a cursor of another list: each key is checked like any input.
 const FINGERPRINT: usize = 8;
 
-/// Longest cursor that is read.
-const CURSOR_MAX_BYTES: usize = 256;
+/// Longest cursor that is read: that of a name of 100 letters, of up to four bytes each.
+const CURSOR_MAX_BYTES: usize = 640;
 
 /// A list that is shown in pages.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,7 @@ mod tests {
         let sound = list.after(&1);
         let mut older = BASE64URL_NOPAD.decode(sound.as_bytes()).unwrap();
         older[0] = 0;
-        let long = list.after(&"1".repeat(300));
+        let long = list.after(&"1".repeat(600));
         for odd in ["", "1", "turn-1", "=", &sound[..8], &BASE64URL_NOPAD.encode(&older), &long] {
             assert!(refusal(list, odd).contains("no cursor of this version"), "{odd}");
         }

@@ -61,6 +61,9 @@ codes! {
     ForeignOrigin = "foreign_origin" 403: "Send the request from a page of this address.";
     UnknownPath = "unknown_path" 404: "Look the path up in this document.";
     UnknownName = "unknown_name" 404: "Give a name of the manifest.";
+    UnknownResource = "unknown_resource" 404: "Give a name as the list shows it.";
+    UnknownOverride = "unknown_override" 404: "Nothing needs to be done: the field is as its manifest says.";
+    UnknownNumber = "unknown_number" 404: "Give a number as the list shows it.";
     UnknownUser = "unknown_user" 404: "Give the name of an account.";
     UnknownSession = "unknown_session" 404: "Give a session as the list shows it.";
     UnknownKey = "unknown_key" 404: "Give the id of an API key as the list shows it.";

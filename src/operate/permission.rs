@@ -63,7 +63,11 @@ permissions! {
     SeizeTakeover = "chats:seize" from Admin: "Take a bot from another operator who has taken it over.";
     DeleteMessages = "messages:delete" from Operator: "Delete what bots said.";
     ChangeDelivery = "bots:delivery" from Admin: "Change how a bot gets its updates.";
-    ChangeRoster = "roster:write" from Admin: "Replace the bots and chats of the fleet.";
+    ReadConfiguration = "config:read" from Viewer: "Read bots, chats, personas, providers and budgets as they are configured, and the last changes.";
+    ChangeRoster = "roster:write" from Admin: "Apply a manifest; make, change and remove bots, chats and strategies; go back to an earlier configuration.";
+    ChangePersonas = "personas:write" from Operator: "Make, change and remove personas, all of whose bots are within reach.";
+    ChangeProviders = "providers:write" from Admin: "Make, change and remove providers of models.";
+    ChangeBudgets = "budgets:write" from Admin: "Make, change and remove budgets.";
     SteerCluster = "cluster:write" from Admin: "Drain nodes, and move bots and chats.";
     ReadPeople = "people:read" from Admin: "Read which data is stored about a person: counts and dates.";
     ClaimRights = "people:write" from Admin: "Carry out the rights of a person.";

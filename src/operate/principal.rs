@@ -97,6 +97,11 @@ impl Principal {
         &self.identity
     }
 
+    /// Returns whether somebody asks on the machine itself, whose files such a caller can read anyway.
+    pub fn is_local(&self) -> bool {
+        self.identity.proof == Proof::Local
+    }
+
     /// Returns the circumstances of the request.
     pub fn context(&self) -> &Context {
         &self.context

@@ -87,12 +87,16 @@ impl Operations {
     /// `UnknownName`, `OutOfReach`, `UnknownSecret`.
     pub async fn remove_provider_key(&self, by: &Granted<ChangeSecrets>, provider: &str) -> Result<(), Failure> {
         by.everything()?;
-        let (name, _) = self.provider_named(provider)?;
+        let name = SecretName::new(SecretKind::ProviderKey, provider);
+        // A provider may be gone before its key.
+        if !self.fleet.secrets().is_given(&name) {
+            self.provider_named(provider)?;
+        }
         self.remove(by, AuditObject::new(ObjectKind::Provider, provider), &name).await
     }
 
     fn provider_named(&self, provider: &str) -> Result<(SecretName, String), Failure> {
-        let unknown = || Failure::new(Code::UnknownName, format!("no provider named {provider:?} in the manifest"));
+        let unknown = || Failure::new(Code::UnknownName, format!("no provider named {provider:?} in force here"));
         self.fleet.key_of_provider(provider).ok_or_else(unknown)
     }
 

@@ -16,7 +16,6 @@ use botfleet_actors::domain::audit::{
 };
 use botfleet_actors::domain::chain::{AuditHead, AuditKey, AuditQuery, SealedEntry, Verification};
 use botfleet_actors::domain::ids::ChatId;
-use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use botfleet_actors::ports::audit::{AUDIT_ENTRY_DAYS, AuditLog};
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::metrics;
@@ -118,14 +117,6 @@ impl Audit {
         }
         known.insert(entry.id);
         Ok(())
-    }
-
-    /// Makes the stored roster match a plan, with the entry that tells of it.
-    ///
-    /// # Errors
-    /// `RosterRefused` when the plan contradicts the store.
-    pub async fn apply_roster(&self, plan: &RosterPlan, entry: &AuditEntry) -> Result<Roster, StoreError> {
-        self.log.apply_roster_audited(plan, self.clock.now(), entry).await
     }
 
     /// Returns a page of entries, in the order of the blocks.

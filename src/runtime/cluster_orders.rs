@@ -1,4 +1,4 @@
-//! Carries out people's orders to the cluster: drain a node, rebalance, apply another manifest. Layer `runtime`.
+//! Carries out people's orders to the cluster: drain a node, rebalance. Layer `runtime`.
 //!
 //! Every node takes every order: the order is written to the store, and hints make the other nodes look.
 
@@ -7,11 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use botfleet_actors::actors::fleet::messages::FleetMsg;
-use botfleet_actors::domain::audit::AuditEntry;
-use botfleet_actors::domain::ids::ConfigSeq;
 use botfleet_actors::domain::ownership::{Lease, LeaseKey, NodeRecord, NodeState, Picture, Wish};
-use botfleet_actors::domain::roster::RosterPlan;
 use botfleet_actors::policy::ownership::planner::rebalance;
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::ports::bus::{Audience, BusMessage, Hint};
@@ -19,12 +15,10 @@ use botfleet_actors::ports::cluster::Cluster;
 use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::store::StoreError;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::cluster_view::{ClusterView, MoveView, Names, Teller, view};
 use super::fleet::RunningFleet;
 use super::orders::OrderError;
-use super::roster_diff::RosterDiff;
 
 /// Time after which a rebalance answers, done or not; the next rebalance does the rest.
 const REBALANCE_WITHIN: Duration = Duration::from_secs(25);
@@ -47,19 +41,6 @@ pub struct Rebalanced {
     pub waves: usize,
     /// Moves that were made; in a dry run, those that would be.
     pub moves: Vec<MoveView>,
-}
-
-/// The result of another manifest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct AppliedRoster {
-    /// Set when nothing was done, only told.
-    pub dry_run: bool,
-    /// Number of the configuration in force.
-    pub config_seq: ConfigSeq,
-    /// Changes that were made; in a dry run, those that would be.
-    #[serde(flatten)]
-    pub diff: RosterDiff,
 }
 
 impl RunningFleet {
@@ -188,42 +169,6 @@ impl RunningFleet {
             }
         }
         Ok(())
-    }
-
-    /// Makes `plan` the stored roster of all nodes, with the entry of the audit, or only tells what that would change.
-    ///
-    /// # Errors
-    /// `Store` when the plan lacks what every bot or chat has, contradicts the store, or names a provider that this node does not have.
-    pub async fn apply(
-        &self,
-        plan: &RosterPlan,
-        dry_run: bool,
-        by: &str,
-        entry: AuditEntry,
-    ) -> Result<AppliedRoster, OrderError> {
-        if let Some(lacks) = plan.lacks() {
-            return Err(StoreError::RosterRefused(lacks).into());
-        }
-        let providers = self.node.directory.live_providers();
-        let known = |name: &str| providers.iter().any(|(provider, _)| provider == name);
-        let models = plan.bots.iter().flat_map(|bot| &bot.generation.models);
-        if let Some(model) = models.into_iter().find(|model| !known(&model.provider)) {
-            let why = format!("this node has no provider named {:?}", model.provider);
-            return Err(StoreError::RosterRefused(why).into());
-        }
-        let stored = self.node.store.roster().await?;
-        let diff = RosterDiff::between(&stored, plan);
-        if dry_run || diff.is_empty() {
-            return Ok(AppliedRoster { dry_run, config_seq: stored.config_seq, diff });
-        }
-        let mut entry = entry.with_after(json!(diff));
-        entry.set_before(json!({ "config_seq": stored.config_seq }));
-        let config_seq = self.audit.apply_roster(plan, &entry).await?.config_seq;
-        self.node.bus.publish(Audience::Everybody, BusMessage::ConfigurationChanged(config_seq));
-        let _ = self.actor.cast(FleetMsg::ReadRoster);
-        self.node.announce(EventKind::ConfigurationApplied, config_seq.to_string());
-        tracing::warn!(config.seq = %config_seq, by, "control: another manifest");
-        Ok(AppliedRoster { dry_run, config_seq, diff })
     }
 }
 

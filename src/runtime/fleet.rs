@@ -1,6 +1,6 @@
 //! Shows and steers a node. Layer `runtime`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,12 +29,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::accounts::Accounts;
 use super::audit::Audit;
+use super::configuration::commit::Stored;
 use super::credentials::Credentials;
 use super::health::{HealthWatch, share};
 use super::secrets::book::SealedSecrets;
+use super::secrets::providers::KeyedProviders;
 use super::stream::hub::EventHub;
 use super::view::{BudgetView, FleetView, Health, SilentBot};
-use crate::config::secrets::SecretSettings;
 use crate::outbound::guard::Guard;
 
 /// Time within which an actor must answer; otherwise the view leaves it out.
@@ -54,15 +55,14 @@ pub struct RunningFleet {
     pub(super) tokens_looked_up: Mutex<HashMap<BotId, Instant>>,
     pub(super) credentials: Arc<Credentials>,
     pub(super) secrets: Arc<SealedSecrets>,
-    /// The addresses of providers, which their keys are for.
-    pub(super) destinations: BTreeMap<String, String>,
-    /// The settings that confine references by API.
-    pub(super) confined: SecretSettings,
+    /// The providers in force, and the addresses that their keys are for.
+    pub(super) keyed: Arc<KeyedProviders>,
     pub(super) guard: Arc<Guard>,
     /// Events for watchers.
     pub events: Arc<EventHub>,
     /// The audit of what operators do.
     pub audit: Arc<Audit>,
+    pub(super) configuration: Arc<Stored>,
     pub(super) role: NodeRole,
     pub(super) ownership: OwnershipSettings,
     pub(super) unready: AtomicBool,
@@ -100,6 +100,11 @@ impl RunningFleet {
     /// Returns the number of chats that this node shall run.
     pub fn chats(&self) -> usize {
         share(&self.node, "chat").unwrap_or_else(|| self.node.directory.known().chats.len())
+    }
+
+    /// Returns whether the configuration in force has no bots.
+    pub fn has_no_bots(&self) -> bool {
+        self.node.directory.known().bots.is_empty()
     }
 
     /// Returns whether the node knows its share: a node that has just joined does not.

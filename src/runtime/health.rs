@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use botfleet_actors::actors::bot::messages::BotMsg;
@@ -82,12 +82,15 @@ const CLOCK_OFF_MS: i64 = 30_000;
 /// Least room beside the store; less is little.
 const ROOM_MIN_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The adapters of providers, by name.
+pub(super) type Providers = Vec<(String, Arc<dyn LlmProvider>)>;
+
 /// Watches the parts of a node, and remembers their answers.
 pub(super) struct HealthWatch {
     node: Arc<Node>,
     fleet: ActorRef<FleetMsg>,
     telegram: TelegramClient,
-    providers: Vec<(String, Arc<dyn LlmProvider>)>,
+    providers: RwLock<Providers>,
     /// Folder of the store's file.
     folder: Option<PathBuf>,
     /// Set when there is a Redis.
@@ -130,7 +133,7 @@ impl<T> Told<T> {
 /// The parts of a node to watch, besides its actors.
 pub(super) struct Watched {
     pub(super) telegram: TelegramClient,
-    pub(super) providers: Vec<(String, Arc<dyn LlmProvider>)>,
+    pub(super) providers: Providers,
     pub(super) folder: Option<PathBuf>,
     pub(super) redis: bool,
 }
@@ -152,12 +155,32 @@ impl HealthWatch {
         let Watched { telegram, providers, folder, redis } = watched;
         let (since, known, probed) = (Instant::now(), Mutex::default(), watch::Sender::new(providers.is_empty()));
         let stopping = AtomicBool::new(false);
+        let providers = RwLock::new(providers);
         Self { node, fleet, telegram, providers, folder, redis, since, known, stopping, probed }
     }
 
     /// Ends all reports, since the node is ending.
     pub(super) fn fall_silent(&self) {
         self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Watches other providers from now on. Those that are set anew are asked anew.
+    pub(super) fn set_providers(&self, providers: Providers) {
+        // In this order, as everywhere: what is known, then the providers.
+        let mut known = self.known();
+        let mut before = self.providers.write().unwrap_or_else(PoisonError::into_inner);
+        let is_same = |name: &str, llm: &Arc<dyn LlmProvider>| {
+            before.iter().any(|(known, old)| known == name && Arc::ptr_eq(old, llm))
+        };
+        let kept: Vec<&str> =
+            providers.iter().filter(|(name, llm)| is_same(name, llm)).map(|(name, _)| name.as_str()).collect();
+        known.probes.retain(|name, _| kept.contains(&name.as_str()));
+        known.providers.retain(|name, _| kept.contains(&name.as_str()));
+        *before = providers;
+    }
+
+    fn providers(&self) -> Providers {
+        self.providers.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -206,12 +229,10 @@ impl HealthWatch {
         let mut probed = self.probed.subscribe();
         let _ = timeout(within, probed.wait_for(|probed| *probed)).await;
         let known = self.known();
-        let silent: Vec<String> = self
-            .providers
-            .iter()
-            .filter_map(|(name, _)| Some(format!("{name}: {}", self.silence(&known, name)?)))
-            .collect();
-        (!silent.is_empty() && silent.len() == self.providers.len())
+        let providers = self.providers();
+        let silent: Vec<String> =
+            providers.iter().filter_map(|(name, _)| Some(format!("{name}: {}", self.silence(&known, name)?))).collect();
+        (!silent.is_empty() && silent.len() == providers.len())
             .then(|| format!("no provider answers ({})", silent.join("; ")))
     }
 
@@ -229,7 +250,7 @@ impl HealthWatch {
             let due: Vec<_> = {
                 let known = self.known();
                 let unheard = |name: &str| known.probes.get(name).is_none_or(Option::is_some);
-                self.providers.iter().filter(|(name, _)| unheard(name)).cloned().collect()
+                self.providers().into_iter().filter(|(name, _)| unheard(name)).collect()
             };
             let this = &*self;
             let asked = due.into_iter().map(|(name, llm)| async move {
@@ -304,7 +325,7 @@ impl HealthWatch {
         let mut checks = vec![self.database(), self.committer(), self.polls(&known), self.sends()];
         checks.extend(bots(&known));
         checks.push(self.sealed());
-        checks.extend(self.providers.iter().map(|(name, _)| self.provider(&known, name)));
+        checks.extend(self.providers().iter().map(|(name, _)| self.provider(&known, name)));
         if self.redis {
             checks.push(check(
                 "redis",

@@ -8,12 +8,13 @@ use anyhow::Context;
 use botfleet_actors::actors::node::{Place, Seat};
 use botfleet_actors::domain::ids::Epoch;
 use botfleet_actors::domain::ownership::{Incarnation, NewNode, NodeReport, NodeState};
-use botfleet_actors::domain::roster::{Roster, RosterPlan};
+use botfleet_actors::domain::roster::Roster;
 use botfleet_actors::policy::ownership::settings::OwnershipSettings;
 use botfleet_actors::ports::audit::AuditLog;
 use botfleet_actors::ports::bus::Bus;
 use botfleet_actors::ports::clock::Clock;
 use botfleet_actors::ports::cluster::Cluster;
+use botfleet_actors::ports::configurations::Configurations;
 use botfleet_actors::ports::operators::Operators;
 use botfleet_actors::ports::rates::Rates;
 use botfleet_actors::ports::requests::Requests;
@@ -21,12 +22,18 @@ use botfleet_actors::ports::secrets::Secrets;
 use botfleet_actors::ports::store::{Store, Tenure};
 
 use super::clock::{MachineClock, TelegramDates, boot_time};
+use super::configuration::commit::Stored;
+use super::configuration::reference::Places;
+use super::configuration::start::begin;
 use super::database_clock::{DatabaseClock, TimedCluster};
-use super::roster_diff::RosterDiff;
+use super::vault::SecretSources;
 use crate::bus::local::LocalBus;
 use crate::bus::redis::RedisBus;
 use crate::config::connections::Connections;
+use crate::config::manifest::LoadedManifest;
+use crate::config::outbound::OutboundSettings;
 use crate::config::settings::Config;
+use crate::outbound::guard::{Guard, Rules};
 use crate::store::postgres::PgStore;
 use crate::store::postgres::open::Address;
 use crate::store::sqlite::SqliteStore;
@@ -46,6 +53,7 @@ pub(super) struct Home {
     pub(super) rates: Arc<dyn Rates>,
     /// Sealed secrets.
     pub(super) secrets: Arc<dyn Secrets>,
+    pub(super) configuration: Arc<Stored>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seat: Seat,
     pub(super) roster: Roster,
@@ -61,46 +69,54 @@ impl Home {
     pub(super) async fn open(
         config: &Config,
         connections: &Connections,
-        plan: &RosterPlan,
+        (manifest, sources): (&LoadedManifest, &SecretSources),
         launch: Option<i64>,
         telegram: TelegramDates,
     ) -> anyhow::Result<Self> {
         match &connections.postgres {
-            None => Self::alone(config, plan, telegram).await,
+            None => Self::alone(config, (manifest, sources), telegram).await,
             Some(url) => {
                 let address = Address::new(url, connections.postgres_password.as_ref())?;
                 let store = Arc::new(PgStore::open(&config.store, &address).await?);
                 match &connections.redis {
                     Some(url) => {
                         let bus = Arc::new(RedisBus::start(url, &config.redis.prefix)?);
-                        Self::among(config, store, bus, plan, launch, telegram).await
+                        Self::among(config, store, bus, (manifest, sources), launch, telegram).await
                     }
-                    None => Self::among(config, store, Arc::new(LocalBus::default()), plan, launch, telegram).await,
+                    None => {
+                        Self::among(config, store, Arc::new(LocalBus::default()), (manifest, sources), launch, telegram)
+                            .await
+                    }
                 }
             }
         }
     }
 
-    async fn alone(config: &Config, plan: &RosterPlan, telegram: TelegramDates) -> anyhow::Result<Self> {
+    async fn alone(
+        config: &Config,
+        (manifest, sources): (&LoadedManifest, &SecretSources),
+        telegram: TelegramDates,
+    ) -> anyhow::Result<Self> {
         let store = Arc::new(SqliteStore::open(&config.store).await?);
         let operators: Arc<dyn Operators> = store.clone();
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
         let secrets = Arc::clone(&store) as Arc<dyn Secrets>;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::start(telegram));
-        let roster = store.apply_roster(plan, clock.now()).await?;
+        let configuration = stored(Arc::clone(&store) as Arc<dyn Configurations>, config, manifest, sources);
+        let roster = begin(store.as_ref(), &configuration, manifest, true, clock.now()).await?;
         let tenure = store.begin_tenure(EMBEDDED_NODE, clock.now()).await?;
         let bus = Arc::new(LocalBus::default());
         let rates = Arc::clone(&bus) as Arc<dyn Rates>;
         let seat = Seat { name: EMBEDDED_NODE.to_owned(), place: Place::Alone(tenure.epoch), bus };
-        Ok(Self { store, operators, audit, requests, rates, secrets, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, rates, secrets, configuration, clock, seat, roster, tenure })
     }
 
     async fn among(
         config: &Config,
         store: Arc<PgStore>,
         bus: Arc<impl Bus + Rates>,
-        plan: &RosterPlan,
+        (manifest, sources): (&LoadedManifest, &SecretSources),
         launch: Option<i64>,
         telegram: TelegramDates,
     ) -> anyhow::Result<Self> {
@@ -118,7 +134,8 @@ impl Home {
         // The first answer sets the clock, before the clock dates anything.
         let report = NodeReport { telegram: true, ..NodeReport::default() };
         cluster.beat(me, &report).await.context("the first beat was not taken")?;
-        let roster = roster(store.as_ref(), plan, clock.as_ref()).await?;
+        let configuration = stored(Arc::clone(&store) as Arc<dyn Configurations>, config, manifest, sources);
+        let roster = begin(store.as_ref(), &configuration, manifest, false, clock.now()).await?;
         tracing::info!(node = %name, incarnation = %me, role = config.cluster.role.as_str(), "joined the cluster");
         let tenure = Tenure { epoch: Epoch(0), turns_requeued: 0, turns_dead: 0, sends_again: 0, sends_unknown: 0 };
         let rates = Arc::clone(&bus) as Arc<dyn Rates>;
@@ -127,21 +144,26 @@ impl Home {
         let audit = Arc::clone(&store) as Arc<dyn AuditLog>;
         let requests = Arc::clone(&store) as Arc<dyn Requests>;
         let secrets = Arc::clone(&store) as Arc<dyn Secrets>;
-        Ok(Self { store, operators, audit, requests, rates, secrets, clock, seat, roster, tenure })
+        Ok(Self { store, operators, audit, requests, rates, secrets, configuration, clock, seat, roster, tenure })
     }
 }
 
-/// Returns the configuration in force: the manifest's when there is none yet. Nodes start with manifests of different
-/// ages, so none of them changes the configuration in force; `botfleet apply` does.
-async fn roster(store: &dyn Store, plan: &RosterPlan, clock: &dyn Clock) -> anyhow::Result<Roster> {
-    let stored = store.roster().await?;
-    if stored.bots.is_empty() && stored.chats.is_empty() {
-        return Ok(store.apply_roster(plan, clock.now()).await?);
-    }
-    if !RosterDiff::between(&stored, plan).is_empty() {
-        tracing::warn!("the manifest differs from the configuration in force, which counts; botfleet apply changes it");
-    }
-    Ok(stored)
+/// Returns the stored configuration; relative paths of its secrets start where the manifest's do.
+fn stored(
+    store: Arc<dyn Configurations>,
+    config: &Config,
+    manifest: &LoadedManifest,
+    sources: &SecretSources,
+) -> Arc<Stored> {
+    let folder = manifest.folder.clone();
+    let places = Places { settings: config.secrets.clone(), folder: folder.clone() };
+    Arc::new(Stored { store, folder, sources: sources.clone(), places, guard: Arc::new(guard(config)) })
+}
+
+/// Makes the guard of addresses that come by API.
+fn guard(config: &Config) -> Guard {
+    let OutboundSettings { schemes, private_hosts, .. } = config.outbound.clone();
+    Guard::new(Rules { schemes, ports: config.outbound.known_ports(), private_hosts })
 }
 
 /// Joins the cluster. While an older process of the same name lives, this one waits. Once the older one's beat has

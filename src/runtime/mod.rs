@@ -15,7 +15,7 @@
 //! | `credentials` | tokens of bots, and the clients and secrets made of them |
 //! | `fleet` | shows and steers a node |
 //! | `cluster_view`, `cluster_orders` | show and steer the cluster |
-//! | `roster_diff` | the changes that another manifest would make |
+//! | `configuration` | what manifests and operators say, and how it changes while the node runs |
 //! | `events` | what the bus tells whoever watches |
 //! | `stream` | the stream of events |
 //! | `messages` | messages of chats, and one message with its why |
@@ -39,6 +39,7 @@ mod audit_key;
 pub mod clock;
 pub mod cluster_orders;
 pub mod cluster_view;
+pub mod configuration;
 mod credentials;
 pub mod database_clock;
 pub mod events;
@@ -54,7 +55,6 @@ pub mod provider_trial;
 pub mod reasons;
 pub mod recorder;
 pub mod replay;
-pub mod roster_diff;
 pub mod secret_orders;
 pub mod secrets;
 pub mod speaking;

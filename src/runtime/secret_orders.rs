@@ -1,10 +1,9 @@
-//! Gives the operators' layer what it needs to know of secrets: the destinations, and the rules for references. Layer `runtime`.
+//! Gives the operators' layer what it needs to know of secrets: the destinations, and their state. Layer `runtime`.
 //! Keeps I12.
 
 use std::sync::Arc;
 
 use botfleet_actors::domain::ids::BotId;
-use botfleet_actors::domain::roster::{BotSpec, RosterPlan};
 use botfleet_actors::domain::secret::{SecretKind, SecretName, StoredSecret};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -29,7 +28,7 @@ impl RunningFleet {
 
     /// Returns the name and the destination of a provider's key; `None` for an unknown provider.
     pub fn key_of_provider(&self, provider: &str) -> Option<(SecretName, String)> {
-        let destination = self.destinations.get(provider)?.clone();
+        let destination = self.keyed.destination(provider)?;
         Some((SecretName::new(SecretKind::ProviderKey, provider), destination))
     }
 
@@ -42,9 +41,9 @@ impl RunningFleet {
                 let name = profile.as_ref().map_or_else(|| format!("#{}", secret.owner), |bot| bot.spec.name.clone());
                 (name, profile.map(|bot| destination_of(&bot.spec)))
             }
-            SecretKind::ProviderKey => (secret.owner.clone(), self.destinations.get(&secret.owner).cloned()),
+            SecretKind::ProviderKey => (secret.owner.clone(), self.keyed.destination(&secret.owner)),
         };
-        // What left the manifest has no other destination than the one that it had.
+        // What left the configuration has no other destination than the one that it had.
         let destination = destination.unwrap_or_else(|| secret.destination.clone());
         let closed = self.secrets.why_closed(secret, &destination);
         SecretView {
@@ -56,24 +55,5 @@ impl RunningFleet {
             set_at: secret.set_at,
             set_by: secret.set_by.clone(),
         }
-    }
-
-    /// Tells whether a plan that came by API names only places that the settings allow for that. What the configuration in
-    /// force names already may stay.
-    ///
-    /// # Errors
-    /// The reason why not, with the bot.
-    pub fn confine(&self, plan: &RosterPlan) -> Result<(), String> {
-        let known = self.node.directory.known();
-        for bot in &plan.bots {
-            let is_there =
-                |other: &BotSpec| (other.telegram_id, &other.credential) == (bot.telegram_id, &bot.credential);
-            if !known.bots.values().any(|other| is_there(&other.spec)) {
-                self.confined
-                    .confine(&bot.credential)
-                    .map_err(|why| format!("the token of bot {:?}: {why}", bot.name))?;
-            }
-        }
-        Ok(())
     }
 }

@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::Context;
 use botfleet_actors::actors::fleet::actor::FleetActor;
 use botfleet_actors::actors::fleet::apis::ApiFactory;
-use botfleet_actors::actors::fleet::state::{FleetArgs, ProviderSetup};
+use botfleet_actors::actors::fleet::setup::ProviderSetup;
+use botfleet_actors::actors::fleet::state::FleetArgs;
 use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::node::directory::Directory;
 use botfleet_actors::behaviour::generator::Generator;
@@ -18,6 +19,7 @@ use botfleet_actors::ports::event::EventKind;
 use botfleet_actors::ports::llm::LlmProvider;
 use botfleet_actors::ports::telegram::BotApi;
 use ractor::Actor;
+use secrecy::SecretString;
 use tokio::task::JoinSet;
 
 use super::accounts::{self, Accounts};
@@ -25,27 +27,29 @@ use super::alerts::Alerts;
 use super::audit::Audit;
 use super::audit_key::audit_key;
 use super::clock::TelegramDates;
+use super::configuration::live::Follower;
+use super::configuration::start::put_in_force;
 use super::credentials::Credentials;
 use super::events;
 use super::fleet::RunningFleet;
-use super::health::{HealthWatch, Watched};
+use super::health::{HealthWatch, Providers, Watched};
 use super::home::Home;
 use super::recorder;
 use super::secrets::book::SealedSecrets;
-use super::secrets::keeper::{Keeper as SecretKeeper, KeyedProvider};
+use super::secrets::keeper::Keeper as SecretKeeper;
+use super::secrets::providers::{KeyedProvider, KeyedProviders};
 use super::stream::hub::EventHub;
 use super::stream::keeper::Keeper;
 use super::vault::SecretSources;
 use super::webhooks::webhooks;
 use crate::config::manifest::LoadedManifest;
 use crate::config::manifest::entry::ProviderEntry;
-use crate::config::outbound::OutboundSettings;
 use crate::config::secret::ProcessSecrets;
 use crate::config::settings::Config;
 use crate::hook::webhook::Webhook;
 use crate::llm::provider::HttpProvider;
 use crate::llm::settings::LlmProviderSettings;
-use crate::outbound::guard::{Guard, Rules};
+use crate::outbound::guard::Guard;
 use crate::outbound::origin::Origin;
 use crate::telegram::client::TelegramClient;
 use crate::telegram::decode::TelegramDecoder;
@@ -63,7 +67,7 @@ impl RunningFleet {
     ///
     /// # Errors
     /// The same as of [`RunningFleet::start`].
-    pub async fn start_as(config: &Config, manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
+    pub async fn start_as(config: &Config, mut manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
         let connections = config.connections(&ProcessSecrets)?;
         let telegram = TelegramClient::new(&config.telegram)?;
         let dates = TelegramDates::default();
@@ -72,17 +76,17 @@ impl RunningFleet {
         let generator = Generator::new()?;
         let sources = SecretSources::of(config).map_err(anyhow::Error::msg)?;
         note_values(&sources, &manifest);
-        let (providers, keyed) = providers(&manifest.providers)?;
-        let destinations = keyed.iter().map(|keyed| (keyed.name.clone(), keyed.llm.destination().to_owned())).collect();
-        let models = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
-        let Home { store, operators, audit, requests, rates, secrets, clock, seat, roster, tenure } =
-            Home::open(config, &connections, &manifest.plan, launch, dates).await?;
+        let home = Home::open(config, &connections, (&manifest, &sources), launch, dates).await?;
+        let Home { store, operators, audit, requests, rates, secrets, configuration, clock, seat, roster, tenure } =
+            home;
         let secrets = SealedSecrets::open(config, secrets, operators.as_ref(), Arc::clone(&clock), &seat.name);
         let secrets = Arc::new(secrets.await?);
         let credentials = Arc::new(Credentials::of(&manifest, Arc::clone(&secrets), sources.clone()));
-        for provider in &keyed {
-            provider.take_key(&secrets, sources.vault.as_deref());
-        }
+        let begun = configuration.store.configuration().await?;
+        put_in_force(&begun, &mut manifest, &configuration.folder, &sources);
+        let keyed = Arc::new(KeyedProviders::new(Arc::clone(&secrets), sources.clone()));
+        let providers = providers(&manifest.providers, &configuration.guard, &keyed)?;
+        let models: Providers = providers.iter().map(|setup| (setup.name.clone(), Arc::clone(&setup.llm))).collect();
         // Once the store is open, no other process makes the key meanwhile.
         let audit_key = audit_key(config, &ProcessSecrets)?;
         let audit = Arc::new(Audit::new(audit, audit_key, Arc::clone(&clock), seat.name.as_str()));
@@ -107,13 +111,17 @@ impl RunningFleet {
         let (actor, ended) = FleetActor::spawn(None, FleetActor, args).await?;
         let watched = Watched {
             telegram,
-            providers: models,
+            providers: models.clone(),
             folder: (!config.many_nodes()).then(|| folder_of(&config.store.path)),
             redis: config.many_nodes() && config.redis.url.is_some(),
         };
         let health = Arc::new(HealthWatch::new(Arc::clone(&node), actor.clone(), watched));
         let events = Arc::new(EventHub::default());
         let mut tasks = JoinSet::new();
+        let (stored, watch) = (Arc::clone(&configuration), Arc::clone(&health));
+        let follower =
+            Follower::new(Arc::clone(&node), actor.clone(), stored, watch, Arc::clone(&keyed), &begun, models);
+        tasks.spawn(follower.run());
         tasks.spawn(events::run(Arc::clone(&node), Arc::clone(&events)));
         let keeper = Keeper {
             node: Arc::clone(&node),
@@ -132,7 +140,7 @@ impl RunningFleet {
             node: Arc::clone(&node),
             fleet: actor.clone(),
             webhooks: Arc::clone(&webhooks),
-            providers: keyed,
+            providers: Arc::clone(&keyed),
             vault: sources.vault,
             vault_every: config.secrets.vault.every,
             beside,
@@ -155,11 +163,11 @@ impl RunningFleet {
             tokens_looked_up: std::sync::Mutex::default(),
             credentials,
             secrets,
-            destinations,
-            confined: config.secrets.clone(),
-            guard: Arc::new(guard(config)),
+            keyed,
+            guard: Arc::clone(&configuration.guard),
             events,
             audit,
+            configuration,
             role,
             ownership,
             unready,
@@ -239,30 +247,60 @@ fn note_values(sources: &SecretSources, manifest: &LoadedManifest) {
     }
 }
 
-/// Builds the adapters of the manifest's providers, and returns those whose key may be given too.
-fn providers(entries: &[ProviderEntry]) -> anyhow::Result<(Vec<ProviderSetup>, Vec<KeyedProvider>)> {
-    let (mut setups, mut keyed) = (Vec::new(), Vec::new());
+/// Builds the adapters of providers, each with the key that counts. One that cannot be built is a fault of the manifest; one that
+/// the API made is told of and left out, so that the node starts.
+fn providers(
+    entries: &[ProviderEntry],
+    guard: &Arc<Guard>,
+    keyed: &KeyedProviders,
+) -> anyhow::Result<Vec<ProviderSetup>> {
+    let mut setups = Vec::with_capacity(entries.len());
     for entry in entries {
-        let llm = Arc::new(adapter(entry)?);
-        let written = entry.api_keys.first().cloned().unwrap_or_default();
-        let (name, reference) = (entry.name.clone(), entry.first_reference().map(str::to_owned));
-        keyed.push(KeyedProvider { name, llm: Arc::clone(&llm), written, reference });
-        setups.push(ProviderSetup { name: entry.name.clone(), llm, settings: entry.settings.clone() });
+        match keyed_provider(entry, guard) {
+            Ok((setup, provider)) => {
+                keyed.put(provider);
+                setups.push(setup);
+            }
+            Err(error) if entry.guarded => {
+                tracing::error!(provider = entry.name, error = %format!("{error:#}"), "this node does not ask a provider");
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok((setups, keyed))
+    Ok(setups)
 }
 
-/// Builds a provider's adapter.
+/// Builds a provider's adapter, for the operator's own manifest.
 pub(super) fn provider(entry: &ProviderEntry) -> anyhow::Result<ProviderSetup> {
-    let llm: Arc<dyn LlmProvider> = Arc::new(adapter(entry)?);
+    let llm: Arc<dyn LlmProvider> = Arc::new(adapter(entry, entry.api_keys.clone(), &Origin::Trusted)?);
     Ok(ProviderSetup { name: entry.name.clone(), llm, settings: entry.settings.clone() })
 }
 
-fn adapter(entry: &ProviderEntry) -> anyhow::Result<HttpProvider> {
+/// Builds the adapter of a provider whose key may be given.
+///
+/// # Errors
+/// When the address is none, or may not be asked.
+pub(super) fn keyed_provider(
+    entry: &ProviderEntry,
+    guard: &Arc<Guard>,
+) -> anyhow::Result<(ProviderSetup, KeyedProvider)> {
+    let origin = if entry.guarded { Origin::Guarded(Arc::clone(guard)) } else { Origin::Trusted };
+    let first = entry.api_keys.first().cloned();
+    let needs_key = entry.lacks_keys() || (first.is_none() && entry.kind.needs_key());
+    let written = if needs_key { first } else { Some(first.unwrap_or_default()) };
+    // A place for the key that is given later.
+    let keys = if needs_key { vec![SecretString::default()] } else { entry.api_keys.clone() };
+    let llm = Arc::new(adapter(entry, keys, &origin)?);
+    let (name, reference) = (entry.name.clone(), entry.first_reference().map(str::to_owned));
+    let keyed = KeyedProvider { name, llm: Arc::clone(&llm), written, reference };
+    Ok((ProviderSetup { name: entry.name.clone(), llm, settings: entry.settings.clone() }, keyed))
+}
+
+fn adapter(entry: &ProviderEntry, api_keys: Vec<SecretString>, origin: &Origin) -> anyhow::Result<HttpProvider> {
     let settings = LlmProviderSettings {
         kind: entry.kind,
         base_url: entry.base_url.clone(),
-        api_keys: entry.api_keys.clone(),
+        api_keys,
         stream: entry.stream,
         roles: entry.roles,
         omit: entry.omit.clone(),
@@ -270,12 +308,5 @@ fn adapter(entry: &ProviderEntry) -> anyhow::Result<HttpProvider> {
         first_token_timeout: entry.first_token_timeout,
         timeout: entry.settings.timeout,
     };
-    // The manifest is the operator's own word.
-    Ok(HttpProvider::new(&entry.name, &settings, &Origin::Trusted)?)
-}
-
-/// Makes the guard of addresses that come by API.
-fn guard(config: &Config) -> Guard {
-    let OutboundSettings { schemes, private_hosts, .. } = config.outbound.clone();
-    Guard::new(Rules { schemes, ports: config.outbound.known_ports(), private_hosts })
+    Ok(HttpProvider::new(&entry.name, &settings, origin)?)
 }

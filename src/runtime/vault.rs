@@ -74,6 +74,18 @@ impl VaultBook {
         self.client.keep().await
     }
 
+    /// Returns the last value of a place; one that was never read is read now, and kept.
+    fn last_or_read(&self, path: &str, field: &str) -> Result<String, String> {
+        let place = (path.to_owned(), field.to_owned());
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+        if let Some(value) = known {
+            return Ok(value.expose_secret().to_owned());
+        }
+        let value = bare(&self.read_now(path, field)?).to_owned();
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, value.clone().into());
+        Ok(value)
+    }
+
     /// Reads a value for code that does not wait: in a thread of its own, within the bound of a request.
     fn read_now(&self, path: &str, field: &str) -> Result<String, String> {
         let read = || {
@@ -120,7 +132,7 @@ impl SecretSource for SecretSources {
 
     fn vault(&self, path: &str, field: &str) -> Result<String, String> {
         match &self.vault {
-            Some(vault) => vault.read_now(path, field),
+            Some(vault) => vault.last_or_read(path, field),
             None => Err("no vault is set: see secrets.vault.address".to_owned()),
         }
     }

@@ -7,6 +7,7 @@
 //! | `reads`, `outcomes`, `archive` | everything that only reads |
 //! | `roster`, `tenure` | bots, chats and personas; work that goes back to the queue |
 //! | `orders`, `people` | orders of people: delivery modes, dead letters tried again; rights: opting out, being forgotten |
+//! | `configuration` | the configuration as a manifest and operators say it, and its last changes |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
 //! | `secrets` | sealed secrets, and the keys that seal them |
 //! | `requests` | requests that carry an idempotency key, and their answers |
@@ -17,6 +18,7 @@
 
 pub(super) mod archive;
 pub(super) mod audit;
+pub(super) mod configuration;
 pub(super) mod expiry;
 pub(super) mod growth;
 pub(super) mod operator_orders;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use botfleet_actors::ports::archive::archive_methods;
 use botfleet_actors::ports::audit::audit_methods;
+use botfleet_actors::ports::configurations::configurations_methods;
 use botfleet_actors::ports::operators::operators_methods;
 use botfleet_actors::ports::requests::requests_methods;
 use botfleet_actors::ports::secrets::secrets_methods;
@@ -145,6 +148,9 @@ port! { $ secrets_methods Secrets for Engine by secrets:
     secret_nodes = all secrets::NODES;
 }
 
+port! { $ configurations_methods Configurations for Engine by configuration:
+}
+
 port! { $ audit_methods AuditLog for Engine by audit:
     seal = call sealing::seal;
     audit_head = call sealing::audit_head;
@@ -154,7 +160,7 @@ port! { $ audit_methods AuditLog for Engine by audit:
 
 /// Returns all statements that both databases run.
 pub(super) fn all() -> Vec<&'static Sql> {
-    let texts = [archive::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
+    let texts = [archive::ALL, configuration::ALL, outcomes::ALL, reads::ALL, roster::ALL, tenure::ALL];
     let rights = [
         expiry::ALL,
         growth::ALL,

@@ -160,6 +160,8 @@ tables! {
     secret_node (SecretNode): Bounded, goes(Never "one row a name of a node"), forgotten(Never "names no person");
     idempotency: Growing, goes(By "drop_requests"), forgotten(Never "answers to operators, gone after a day");
     first_admin: Bounded, goes(Never "one row, until there is an admin"), forgotten(Never "the hash of a link");
+    resource: Bounded, goes(Never "one row a thing of the configuration"), forgotten(Never "is the manifest's or an operator's");
+    config_step: Bounded, goes(By "drop_steps"), forgotten(Never "is the manifest's or an operator's");
     lease: Bounded, goes(Never "one row a bot or chat"), forgotten(Never "names no person");
     node: Bounded, goes(Never "one row a name; on PostgreSQL a node that joins deletes dead ones"),
         forgotten(Never "names no person");

@@ -7,7 +7,6 @@ use botfleet_actors::domain::commit::operations::{Audited, Operation, Redeliver,
 use botfleet_actors::domain::control::{Rank, StopOrder, StopScope};
 use botfleet_actors::domain::dead_letter::DeadLetterId;
 use botfleet_actors::domain::ids::TurnId;
-use botfleet_actors::ports::store::StoreError;
 use botfleet_actors::testkit::rows::{at, plan};
 
 use super::audit_stage::{Place, entry, fleet};
@@ -53,15 +52,6 @@ async fn an_act_and_its_entry_are_stored_together_or_not_at_all() {
         let again = Audited::operation(Operation::SetStop(lift), entry(2, Act::Start, fleet()));
         assert!(store.commit(vec![again]).await.unwrap()[0].is_err());
         assert!(!store.stops().await.unwrap().0.is_empty(), "the stop is in force as before");
-
-        let mut twice = plan(1, 1);
-        twice.bots.push(twice.bots[0].clone());
-        let refused = ledger.log.apply_roster_audited(&twice, at(8), &entry(3, Act::ApplyRoster, fleet())).await;
-        assert!(matches!(refused, Err(StoreError::RosterRefused(_))), "{refused:?}");
-        let applied = ledger.log.apply_roster_audited(&plan(2, 1), at(8), &entry(4, Act::ApplyRoster, fleet())).await;
-        assert_eq!(applied.unwrap().bots.len(), 2);
-        ledger.seal(9).await;
-        assert_eq!(ledger.ids().await, [2, 4]);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod configuration;
 mod events;
 mod limits;
 mod orders;

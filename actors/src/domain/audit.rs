@@ -56,8 +56,16 @@ pub enum Act {
     EndTakeover,
     /// Had messages of bots deleted.
     DeleteMessages,
-    /// Replaced the bots and chats of the fleet.
+    /// Applied a manifest.
     ApplyRoster,
+    /// Made a thing of the configuration.
+    CreateResource,
+    /// Changed a thing of the configuration.
+    ChangeResource,
+    /// Removed a thing of the configuration.
+    RemoveResource,
+    /// Went back to an earlier configuration.
+    GoBack,
     /// Asked a node to give up everything that it owns.
     DrainNode,
     /// Took that order back.
@@ -113,7 +121,8 @@ pub enum Act {
 names! { Act {
     Stop = "stop", Start = "start", Release = "release", LiftPauses = "lift_pauses", SetDelivery = "set_delivery",
     Redeliver = "redeliver", Say = "say", TakeOver = "take_over", EndTakeover = "end_takeover",
-    DeleteMessages = "delete_messages", ApplyRoster = "apply_roster", DrainNode = "drain_node", UndrainNode = "undrain_node",
+    DeleteMessages = "delete_messages", ApplyRoster = "apply_roster", CreateResource = "create_resource",
+    ChangeResource = "change_resource", RemoveResource = "remove_resource", GoBack = "go_back", DrainNode = "drain_node", UndrainNode = "undrain_node",
     Rebalance = "rebalance", ForgetPerson = "forget_person", OptOutPerson = "opt_out_person",
     OptInPerson = "opt_in_person", ReadMessages = "read_messages", ExportAudit = "export_audit", SignIn = "sign_in",
     ClaimFirstAdmin = "claim_first_admin", AddUser = "add_user", ChangeUser = "change_user", RemoveUser = "remove_user",
@@ -224,6 +233,8 @@ pub enum ObjectKind {
     Session,
     /// An API key.
     Key,
+    /// Another thing of the configuration, by kind and name.
+    Resource,
     /// A provider, by its name.
     Provider,
     /// The secrets, or a key that seals them, by its id.
@@ -233,7 +244,7 @@ pub enum ObjectKind {
 names! { ObjectKind {
     Fleet = "fleet", Bot = "bot", Chat = "chat", Person = "person", Node = "node", Actor = "actor",
     DeadLetter = "dead_letter", Audit = "audit", User = "user", Session = "session", Key = "key", Provider = "provider",
-    Secrets = "secrets",
+    Secrets = "secrets", Resource = "resource",
 } }
 
 /// The thing that was acted upon.

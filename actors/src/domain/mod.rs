@@ -13,6 +13,7 @@
 //! | `dead_letter` | turns, messages and updates that failed and wait for a person |
 //! | `people` | rights of people |
 //! | `operators` | accounts of those who operate the fleet, their sessions and keys |
+//! | `configuration` | what a manifest and operators say of each thing, with the last changes |
 //! | `secret` | sealed secrets as they are stored, and the keys that seal them |
 //! | `idempotency` | requests that carry an idempotency key, and their answers |
 //! | `audit`, `chain` | who did what, and the chain of blocks that proves it |
@@ -29,6 +30,7 @@ pub mod allowance;
 pub mod audit;
 pub mod chain;
 pub mod commit;
+pub mod configuration;
 pub mod control;
 pub mod curve;
 pub mod dead_letter;

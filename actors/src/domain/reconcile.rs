@@ -88,8 +88,16 @@ fn refused<T>(why: String) -> Result<T, String> {
 /// # Errors
 /// The reason why the plan is refused: it contradicts itself, or what is stored.
 pub fn reconcile(stored: &Stored, plan: &RosterPlan) -> Result<Difference, String> {
+    reconcile_with(stored, plan, &[])
+}
+
+/// Does the same, and has revisions stored of further personas, which no bot of the plan may have.
+///
+/// # Errors
+/// The same as of [`reconcile`].
+pub fn reconcile_with(stored: &Stored, plan: &RosterPlan, further: &[Persona]) -> Result<Difference, String> {
     let mut difference = Difference::default();
-    let personas = personas(stored, plan, &mut difference)?;
+    let personas = personas(stored, plan, further, &mut difference)?;
     let names = bots(stored, plan, &personas, &mut difference)?;
     chats(stored, plan, &names, &mut difference)?;
     Ok(difference)
@@ -99,11 +107,11 @@ pub fn reconcile(stored: &Stored, plan: &RosterPlan) -> Result<Difference, Strin
 fn personas<'a>(
     stored: &Stored,
     plan: &'a RosterPlan,
+    further: &'a [Persona],
     difference: &mut Difference,
 ) -> Result<BTreeMap<&'a str, i64>, String> {
     let mut bodies: BTreeMap<&str, &Persona> = BTreeMap::new();
-    for bot in &plan.bots {
-        let persona = &bot.persona;
+    for persona in plan.bots.iter().map(|bot| &bot.persona).chain(further) {
         if *bodies.entry(&persona.name).or_insert(persona) != persona {
             return refused(format!(
                 "persona {} is described in two ways; give one of them another name",

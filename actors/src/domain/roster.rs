@@ -332,32 +332,6 @@ pub struct RosterPlan {
     pub chats: Vec<ChatSpec>,
 }
 
-impl RosterPlan {
-    /// Names the first key without which a bot or a chat is none. Stored specs may lack keys that are newer than they are,
-    /// so decoding lets these pass too.
-    pub fn lacks(&self) -> Option<String> {
-        let bot = |(at, bot): (usize, &BotSpec)| {
-            let missing = [
-                ("name", bot.name.is_empty()),
-                ("telegram_id", bot.telegram_id.0 == 0),
-                ("credential", bot.credential.is_empty()),
-                ("persona.name", bot.persona.name.is_empty()),
-                ("generation.models", bot.generation.models.is_empty()),
-            ];
-            missing.into_iter().find(|(_, is)| *is).map(|(key, _)| format!("bots[{at}] {:?} lacks {key}", bot.name))
-        };
-        let chat = |(at, chat): (usize, &ChatSpec)| {
-            let missing = [
-                ("name", chat.name.is_empty()),
-                ("telegram_id", chat.telegram_id.0 == 0),
-                ("bots", chat.bots.is_empty()),
-            ];
-            missing.into_iter().find(|(_, is)| *is).map(|(key, _)| format!("chats[{at}] {:?} lacks {key}", chat.name))
-        };
-        self.bots.iter().enumerate().find_map(bot).or_else(|| self.chats.iter().enumerate().find_map(chat))
-    }
-}
-
 /// Bots and chats in use after a plan was applied. Those that the plan leaves out stay stored, unused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Roster {
@@ -377,21 +351,6 @@ mod tests {
     use serde_json::{Value, json, to_value};
 
     use super::*;
-
-    #[test]
-    fn a_plan_says_which_key_of_which_bot_or_chat_it_lacks() {
-        let whole = crate::testkit::rows::plan(2, 1);
-        assert_eq!(whole.lacks(), None);
-        let plan = |text: &str| serde_json::from_str::<RosterPlan>(text).unwrap().lacks().unwrap();
-        assert_eq!(plan(r#"{"bots":[{}],"chats":[]}"#), "bots[0] \"\" lacks name");
-        assert_eq!(plan(r#"{"bots":[{"name":"a"}],"chats":[]}"#), "bots[0] \"a\" lacks telegram_id");
-        let mut lacks = whole.clone();
-        lacks.bots[1].credential.clear();
-        assert_eq!(lacks.lacks().unwrap(), "bots[1] \"bot-2\" lacks credential");
-        let mut lacks = whole;
-        lacks.chats[0].bots.clear();
-        assert!(lacks.lacks().unwrap().ends_with("lacks bots"));
-    }
 
     /// Asserts that a stored table without one of its keys, or without any, reads as if the manifest did not set them.
     fn lacking_keys_are_built_in<K: Default + PartialEq + Serialize + DeserializeOwned>() {

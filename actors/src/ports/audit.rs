@@ -11,7 +11,6 @@ use super::store::StoreError;
 pub use crate::domain::{
     audit::AuditEntry,
     chain::{AuditHead, AuditKey, AuditQuery, SealedEntry, Verification},
-    roster::{Roster, RosterPlan},
     time::Timestamp,
 };
 
@@ -30,18 +29,6 @@ port! {
 
         /// Stores an entry unless one of its id is stored; returns whether the entry is new.
         async fn record_once(&self, entry: &AuditEntry) -> Result<bool, StoreError>;
-
-        /// Makes the stored roster match `plan`, as `Store::apply_roster` does, and stores the entry in the same
-        /// transaction.
-        ///
-        /// # Errors
-        /// `RosterRefused` when a name or Telegram id is taken by another bot or chat.
-        async fn apply_roster_audited(
-            &self,
-            plan: &RosterPlan,
-            now: Timestamp,
-            entry: &AuditEntry,
-        ) -> Result<Roster, StoreError>;
 
         /// Returns intents from before `before` that have no outcome, oldest first, at most `limit`. Those that another
         /// version wrote, and this one cannot read, are left to that one.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod bus;
 pub mod clock;
 pub mod cluster;
+pub mod configurations;
 mod declare;
 pub mod event;
 pub mod llm;

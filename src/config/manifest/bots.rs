@@ -28,8 +28,12 @@ pub(super) fn check(
     providers: &Providers,
     checks: &mut Checks<'_>,
 ) -> (Bots, BTreeMap<String, SecretString>) {
-    if tables.is_empty() && checks.faults.is_empty() {
-        checks.fault("bots", "the manifest has no bots", "add at least one [[bots]]");
+    if tables.is_empty() && checks.faults.is_empty() && checks.stored.is_none() {
+        checks.warn(
+            "bots",
+            "the manifest has no bots",
+            "add [[bots]], or make bots while the fleet runs: botfleet bot create",
+        );
     }
     if let Some((models, key)) = shared.texts("models") {
         chain(&models, key, providers, checks);
@@ -48,7 +52,7 @@ pub(super) fn check(
         let persona = persona(&found, personas, checks);
         spec.generation.models = models(&place, &found, providers, checks);
         let (Some(_), Some((id, token)), Some(persona)) = (name, token, persona) else { continue };
-        tokens.insert(spec.name.clone(), token);
+        tokens.extend(token.map(|token| (spec.name.clone(), token)));
         (spec.telegram_id, spec.persona) = (TelegramUserId(id), persona);
         specs.push(spec);
     }
@@ -61,19 +65,34 @@ pub(super) fn check(
     (Bots { specs, names: seen.into_keys().collect() }, tokens)
 }
 
+/// Returns Telegram's id of a bot, and its token unless the fleet knew the id before.
 fn token(
     spec: &BotSpec,
     place: &str,
     found: &Found,
     ids: &mut BTreeMap<i64, String>,
     checks: &mut Checks<'_>,
-) -> Option<(i64, SecretString)> {
+) -> Option<(i64, Option<SecretString>)> {
     let key = found.place("token")?;
-    let token = checks.secret(key, &spec.credential)?;
-    let Some(id) = token_id(token.expose_secret()) else {
-        let what = "what it leads to has not the form of a bot token";
-        checks.fault(key, what, "copy the whole token that @BotFather gave: digits, a colon, 35 letters or more");
-        return None;
+    let known = checks.stored.as_ref().and_then(|stored| stored.telegram_ids.get(&spec.credential).copied());
+    let (id, token) = match known {
+        Some(id) => (id, None),
+        None => {
+            let Some(token) = checks.secret(key, &spec.credential) else {
+                // Without its token nobody knows which bot of Telegram it is.
+                if checks.stored.is_some() {
+                    checks.fault(key, "leads to no token on this node", "put the token there first");
+                }
+                return None;
+            };
+            let Some(id) = token_id(token.expose_secret()) else {
+                let what = "what it leads to has not the form of a bot token";
+                let remedy = "copy the whole token that @BotFather gave: digits, a colon, 35 letters or more";
+                checks.fault(key, what, remedy);
+                return None;
+            };
+            (id, Some(token))
+        }
     };
     if let Some(first) = ids.get(&id) {
         checks.fault(key, format!("leads to a token of the same bot as {first}"), "give each bot its own token");

@@ -18,6 +18,15 @@ pub(super) struct Checks<'a> {
     pub(super) secrets: &'a dyn SecretSource,
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<Fault>,
+    /// Facts that the fleet knows already of what it has stored; nothing while a file is read.
+    pub(super) stored: Option<Stored>,
+}
+
+/// Facts about a stored configuration, which another node may have checked.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// Telegram's ids of bots, by the references of their tokens.
+    pub(super) telegram_ids: BTreeMap<String, i64>,
 }
 
 impl Checks<'_> {
@@ -89,7 +98,8 @@ impl Checks<'_> {
         default
     }
 
-    /// Reads a reference to a secret and resolves it.
+    /// Reads a reference to a secret and resolves it. In a stored configuration a secret that this node does not find is no
+    /// fault: another node may have it.
     pub(super) fn secret(&mut self, key: &str, reference: &str) -> Option<SecretString> {
         let reference = match SecretRef::parse(reference, self.folder) {
             Ok(reference) => reference,
@@ -106,7 +116,11 @@ impl Checks<'_> {
                 Some(resolved.secret)
             }
             Err((what, remedy)) => {
-                self.fault(key, what, remedy);
+                if self.stored.is_some() {
+                    self.warn(key, what, remedy);
+                } else {
+                    self.fault(key, what, remedy);
+                }
                 None
             }
         }

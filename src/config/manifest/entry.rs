@@ -38,6 +38,8 @@ keyed! {
             .example("[\"env:KEY_A\", \"env:KEY_B\"]");
         /// Keys, as their references lead to them.
         pub api_keys: Vec<SecretString> = no_key(Vec::new());
+        /// Set when the address is not the word of whoever owns the machine.
+        pub guarded: bool = no_key(false);
         /// The model of bots that name the provider alone.
         pub model: Option<String> = key(None).unset("none");
         /// Answers are streamed.
@@ -101,5 +103,12 @@ keys_of! {
         cached: Option<f64> = key(free.cached).within(0.0..=1_000_000.0).unset("the price of prompt tokens");
         /// Price of answer tokens.
         completion: f64 = key(free.completion).within(0.0..=1_000_000.0);
+    }
+}
+
+impl ProviderEntry {
+    /// Returns whether the provider has references to keys, and this node finds none of them.
+    pub fn lacks_keys(&self) -> bool {
+        self.api_keys.is_empty() && (self.api_key.is_some() || self.keys.is_some())
     }
 }

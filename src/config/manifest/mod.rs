@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `entry` | the keys of a provider; those of all else stand with their types in `domain` |
 //! | `providers`, `personas`, `bots`, `chats`, `budgets` | what no single key shows: names, references, secrets |
+//! | `declared` | the manifest thing by thing, as the fleet stores it, and read back from there |
 //! | `strategies` | the directors' weights by name, of which each chat takes one |
 //! | `reactions` | the emoji that Telegram takes as a bot's reaction |
 //!
@@ -13,6 +14,7 @@ mod bots;
 pub(super) mod budgets;
 mod chats;
 mod checks;
+pub mod declared;
 pub mod entry;
 mod personas;
 mod providers;
@@ -23,7 +25,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use botfleet_actors::domain::allowance::BudgetSpec;
-use botfleet_actors::domain::roster::{BotSpec, ChatSpec, RosterPlan};
+use botfleet_actors::domain::configuration::Declaration;
+use botfleet_actors::domain::roster::{BotSpec, ChatSpec, Persona, RosterPlan};
 use secrecy::SecretString;
 use toml::Table;
 
@@ -31,7 +34,7 @@ use super::described;
 use super::fault::{Fault, Faults};
 use super::secret::SecretSource;
 use super::table;
-use crate::config::manifest::checks::Checks;
+use crate::config::manifest::checks::{Checks, Stored};
 use crate::config::manifest::entry::ProviderEntry;
 
 /// A checked manifest, with its secrets at hand.
@@ -47,8 +50,32 @@ pub struct LoadedManifest {
     pub budgets: Vec<BudgetSpec>,
     /// Settings that are allowed, but should be looked at.
     pub warnings: Vec<Fault>,
+    /// All personas, also those that no bot has.
+    pub personas: Vec<Persona>,
+    /// The manifest thing by thing, with `[defaults]` in their places.
+    pub declared: Vec<Declaration>,
+    /// Name of the file; empty without a manifest.
+    pub source: String,
     /// Folder at which relative paths of secrets start.
     pub folder: PathBuf,
+}
+
+impl LoadedManifest {
+    /// Returns what a fleet without a manifest begins with: everything comes by the API. Relative paths of secrets start at
+    /// the folder.
+    pub fn none(folder: &Path) -> Self {
+        Self {
+            plan: RosterPlan::default(),
+            tokens: BTreeMap::new(),
+            providers: Vec::new(),
+            budgets: Vec::new(),
+            warnings: Vec::new(),
+            personas: Vec::new(),
+            declared: Vec::new(),
+            source: String::new(),
+            folder: folder.to_owned(),
+        }
+    }
 }
 
 /// A manifest's text, read but not checked.
@@ -71,7 +98,7 @@ impl Manifest {
             Faults(vec![fault])
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self { file: path.display().to_string(), table }.check(folder, secrets)
+        Self { file: path.display().to_string(), table }.check(folder, secrets, None)
     }
 
     /// Checks a manifest given as text; faults name it `file`.
@@ -80,11 +107,17 @@ impl Manifest {
     /// All faults, each with its key.
     pub fn read(text: &str, file: &str, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
         let table = table::parse(text, file).map_err(|fault| Faults(vec![fault]))?;
-        Self { file: file.to_owned(), table }.check(Path::new(""), secrets)
+        Self { file: file.to_owned(), table }.check(Path::new(""), secrets, None)
     }
 
-    fn check(mut self, folder: &Path, secrets: &dyn SecretSource) -> Result<LoadedManifest, Faults> {
-        let mut checks = Checks { file: self.file, folder, secrets, faults: Vec::new(), warnings: Vec::new() };
+    fn check(
+        mut self,
+        folder: &Path,
+        secrets: &dyn SecretSource,
+        stored: Option<Stored>,
+    ) -> Result<LoadedManifest, Faults> {
+        let written = stored.is_none().then(|| self.table.clone());
+        let mut checks = Checks { file: self.file, folder, secrets, faults: Vec::new(), warnings: Vec::new(), stored };
         let mut file = checks.file();
         let [defaults, personas, strategies] =
             ["defaults", "personas", "strategies"].map(|key| file.table_of(&mut self.table, key, key));
@@ -107,6 +140,9 @@ impl Manifest {
         let folder = folder.to_owned();
         let budgets = budgets::check(budgets, (&plan.bots, &plan.chats), &providers, &mut checks);
         let faults = Faults(checks.distinct_faults());
-        faults.or_ok(LoadedManifest { plan, tokens, providers, budgets, warnings: checks.warnings, folder })
+        let declared = written.map(|written| declared::declare(&written, &plan)).unwrap_or_default();
+        let personas = personas.into_values().collect();
+        let (warnings, source) = (checks.warnings, checks.file);
+        faults.or_ok(LoadedManifest { plan, tokens, providers, budgets, warnings, personas, declared, source, folder })
     }
 }

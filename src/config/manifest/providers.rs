@@ -88,7 +88,13 @@ fn check_kind(kind: ProviderKind, has_url: bool, has_key: bool, place: &str, che
         checks.missing(&format!("{place}.base_url"), remedy);
     }
     if kind.needs_key() && !has_key {
-        checks.missing(&format!("{place}.api_key"), "write \"env:NAME\" or \"file:PATH\"");
+        let key = format!("{place}.api_key");
+        // What is made by API may get its key by API too, once it is there.
+        if checks.stored.is_some() {
+            checks.warn(key, "is not named", "give the key itself: botfleet secrets provider-key NAME");
+        } else {
+            checks.missing(&key, "write \"env:NAME\" or \"file:PATH\"");
+        }
     }
 }
 

@@ -204,6 +204,11 @@ impl SealedSecrets {
         }
     }
 
+    /// Returns whether a secret was given, and not removed since.
+    pub fn is_given(&self, name: &SecretName) -> bool {
+        self.known().secrets.get(name).is_some_and(|secret| secret.state != SecretState::Gone)
+    }
+
     /// Opens a secret for a destination; `None` when none was given, or it was removed.
     pub fn look(&self, name: &SecretName, destination: &str) -> Option<Result<SecretString, Closed>> {
         let stored = self.known().secrets.get(name).cloned()?;

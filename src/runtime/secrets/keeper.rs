@@ -12,15 +12,14 @@ use botfleet_actors::actors::node::Node;
 use botfleet_actors::actors::node::webhooks::Webhooks;
 use botfleet_actors::actors::provider::messages::ProviderMsg;
 use botfleet_actors::domain::ids::BotId;
-use botfleet_actors::domain::secret::{SecretKind, SecretName, StoredSecret};
+use botfleet_actors::domain::secret::{SecretKind, StoredSecret};
 use botfleet_actors::ports::telegram::BotApi;
 use ractor::ActorRef;
-use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::book::SealedSecrets;
+use super::providers::KeyedProviders;
 use crate::config::secret::vault_place;
-use crate::llm::provider::HttpProvider;
 use crate::runtime::credentials::Credentials;
 use crate::runtime::vault::VaultBook;
 use crate::vault::client::VaultError;
@@ -31,34 +30,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Interval at which the keys are read again, and told to the other nodes.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
-/// A provider whose key may be given.
-pub(in crate::runtime) struct KeyedProvider {
-    /// Name in the manifest.
-    pub(in crate::runtime) name: String,
-    /// The adapter.
-    pub(in crate::runtime) llm: Arc<HttpProvider>,
-    /// The key of the manifest, which counts while none is given.
-    pub(in crate::runtime) written: SecretString,
-    /// The place of that key.
-    pub(in crate::runtime) reference: Option<String>,
-}
-
-impl KeyedProvider {
-    /// Gives the provider the key that counts now.
-    pub(in crate::runtime) fn take_key(&self, secrets: &SealedSecrets, vault: Option<&VaultBook>) {
-        let name = SecretName::new(SecretKind::ProviderKey, &self.name);
-        let found = secrets.look(&name, self.llm.destination());
-        let latest = || vault.zip(self.reference.as_deref()).and_then(|(vault, reference)| vault.latest(reference));
-        let key = found.unwrap_or_else(|| Ok(latest().unwrap_or_else(|| self.written.clone())));
-        if let Err(why) = &key {
-            tracing::error!(provider = %self.name, reason = %why, "the provider's key cannot be used on this node");
-        }
-        if let Err(error) = self.llm.replace_key(key.map_err(|why| format!("its key cannot be used here: {why}"))) {
-            tracing::error!(provider = %self.name, %error, "the provider's key cannot be used, the one before stays");
-        }
-    }
-}
-
 /// Everything that a change of a secret concerns.
 pub(in crate::runtime) struct Keeper {
     pub(in crate::runtime) secrets: Arc<SealedSecrets>,
@@ -66,7 +37,7 @@ pub(in crate::runtime) struct Keeper {
     pub(in crate::runtime) node: Arc<Node>,
     pub(in crate::runtime) fleet: ActorRef<FleetMsg>,
     pub(in crate::runtime) webhooks: Arc<Webhooks>,
-    pub(in crate::runtime) providers: Vec<KeyedProvider>,
+    pub(in crate::runtime) providers: Arc<KeyedProviders>,
     /// The vault, and how often it is looked at.
     pub(in crate::runtime) vault: Option<Arc<VaultBook>>,
     pub(in crate::runtime) vault_every: Duration,
@@ -136,18 +107,16 @@ impl Keeper {
                     self.tell_bot(BotId(id));
                 }
             }
-            SecretKind::ProviderKey => {
-                for provider in self.providers.iter().filter(|provider| provider.name == secret.owner) {
-                    self.tell_provider(provider);
-                }
-            }
+            SecretKind::ProviderKey => self.tell_provider(&secret.owner),
         }
     }
 
-    fn tell_provider(&self, provider: &KeyedProvider) {
-        provider.take_key(&self.secrets, self.vault.as_deref());
+    fn tell_provider(&self, provider: &str) {
+        if !self.providers.renew(provider) {
+            return;
+        }
         let live = self.node.directory.live_providers();
-        for (_, actor) in live.into_iter().filter(|(name, _)| *name == provider.name) {
+        for (_, actor) in live.into_iter().filter(|(name, _)| name == provider) {
             let _ = actor.cast(ProviderMsg::KeyReplaced);
         }
     }
@@ -170,16 +139,11 @@ impl Keeper {
                 Err(error) => tracing::warn!(bot.name = %bot.spec.name, %error, "the bot's token is not in the vault"),
             }
         }
-        for provider in &self.providers {
-            let Some(reference) = provider.reference.as_deref().filter(|place| vault_place(place).is_some()) else {
-                continue;
-            };
-            match vault.look(reference).await {
-                Ok(true) => self.tell_provider(provider),
+        for (provider, reference) in self.providers.of_vault() {
+            match vault.look(&reference).await {
+                Ok(true) => self.tell_provider(&provider),
                 Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(provider = %provider.name, %error, "the provider's key is not in the vault");
-                }
+                Err(error) => tracing::warn!(provider, %error, "the provider's key is not in the vault"),
             }
         }
     }

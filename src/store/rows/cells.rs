@@ -2,6 +2,7 @@
 //! adapter.
 
 use botfleet_actors::domain::allowance::{BudgetPeriod, BudgetScope, BudgetUnit};
+use botfleet_actors::domain::configuration::Resource;
 use botfleet_actors::domain::control::StopScope;
 use botfleet_actors::domain::dead_letter::DeadLetterId;
 use botfleet_actors::domain::decision::{Standing, Verdict};
@@ -141,6 +142,7 @@ documents!(
     Persona,
     Profile,
     Reach,
+    Resource,
     Standing,
     Vec<Entity>,
     Vec<String>,

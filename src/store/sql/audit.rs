@@ -6,11 +6,9 @@ use std::time::Duration;
 use botfleet_actors::domain::audit::{AuditEntry, AuditId, ObjectKind, Phase};
 use botfleet_actors::domain::chain::{AuditPlace, AuditQuery, SealedEntry};
 use botfleet_actors::domain::ids::TelegramUserId;
-use botfleet_actors::domain::roster::{Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::audit::AUDIT_ENTRIES_MAX;
 
-use super::roster;
 use super::text::{Sql, statements};
 use super::values::{json, values};
 use crate::store::chain::{hash_of_entry, salt};
@@ -118,16 +116,6 @@ pub(crate) async fn record_once(db: &impl Engine, entry: &AuditEntry) -> Result<
     let new = insert(&mut task, entry, true).await?;
     task.commit().await?;
     Ok(new)
-}
-
-/// Applies a plan, and stores the entry in the same transaction.
-pub(crate) async fn apply_roster_audited(
-    db: &impl Engine,
-    plan: &RosterPlan,
-    now: Timestamp,
-    entry: &AuditEntry,
-) -> Result<Roster, Fault> {
-    roster::apply_with(db, plan, now, Some(entry)).await
 }
 
 /// Returns old intents without outcome.

@@ -5,15 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use botfleet_actors::domain::audit::AuditEntry;
 use botfleet_actors::domain::ids::{BotId, ChatId, ConfigSeq};
-use botfleet_actors::domain::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile};
-use botfleet_actors::domain::roster::{BotProfile, ChatProfile, ChatSpec, DeliveryChoice, Roster, RosterPlan};
+use botfleet_actors::domain::reconcile::{Difference, Stored, StoredBot, StoredChat, reconcile_with};
+use botfleet_actors::domain::roster::{BotProfile, ChatProfile, ChatSpec, DeliveryChoice, Persona, Roster, RosterPlan};
 use botfleet_actors::domain::time::Timestamp;
 use botfleet_actors::ports::store::StoreError;
 use serde_json::json;
 
-use super::audit;
 use super::orders::write_deliveries;
 use super::text::statements;
 use super::values::{Database, Rows, Value, values};
@@ -86,42 +84,52 @@ columns!(StoredBot { spec, persona_revision, token_generation, in_use });
 
 /// Applies a plan in one transaction.
 pub(crate) async fn apply<E: Engine>(db: &E, plan: &RosterPlan, now: Timestamp) -> Result<Roster, Fault> {
-    apply_with(db, plan, now, None).await
-}
-
-/// Applies a plan and stores its entry of the audit, in one transaction.
-pub(super) async fn apply_with<E: Engine>(
-    db: &E,
-    plan: &RosterPlan,
-    now: Timestamp,
-    entry: Option<&AuditEntry>,
-) -> Result<Roster, Fault> {
     let mut task = db.begin().await?;
-    if E::DATABASE == Database::Postgres {
-        task.execute(&LOCK, values![]).await?;
-    }
-    let mut stored = read(&mut task).await?;
-    let difference = match reconcile(&stored, plan) {
-        Ok(difference) => difference,
-        Err(refused) => {
+    lock(&mut task).await?;
+    let (roster, _) = match put(db, &mut task, plan, &[], now, false).await {
+        Ok(done) => done,
+        Err(fault) => {
             task.give_up().await;
-            return Err(StoreError::RosterRefused(refused).into());
+            return Err(fault);
         }
     };
-    if !difference.is_empty() {
-        let newcomers = db.newcomers(&task);
-        write(&mut task, &difference, newcomers, now).await?;
-        write_deliveries(&mut task, &difference.deliveries(&stored)).await?;
+    task.commit().await?;
+    Ok(roster)
+}
+
+/// Lets one process at a time change the configuration, until the transaction ends.
+pub(super) async fn lock<R: Run>(task: &mut R) -> Result<(), Fault> {
+    if R::DATABASE == Database::Postgres {
+        task.execute(&LOCK, values![]).await?;
+    }
+    Ok(())
+}
+
+/// Makes the stored roster equal to a plan, within a transaction that holds the lock. Returns the roster, and whether the
+/// configuration got its next number: when something differs, or when the caller `stepped`.
+pub(super) async fn put<'e, E: Engine>(
+    db: &'e E,
+    task: &mut E::Task<'e>,
+    plan: &RosterPlan,
+    personas: &[Persona],
+    now: Timestamp,
+    stepped: bool,
+) -> Result<(Roster, bool), Fault> {
+    let mut stored = read(task).await?;
+    let difference = reconcile_with(&stored, plan, personas).map_err(StoreError::RosterRefused)?;
+    let differs = !difference.is_empty();
+    if differs {
+        let newcomers = db.newcomers(task);
+        write(task, &difference, newcomers, now).await?;
+        write_deliveries(task, &difference.deliveries(&stored)).await?;
         stored.bots.extend(difference.bots);
         stored.chats.extend(difference.chats);
         stored.aliases.extend(difference.aliases);
     }
-    let roster = in_use(&mut task, stored).await?;
-    if let Some(entry) = entry {
-        audit::write(&mut task, entry).await?;
+    if differs || stepped {
+        task.execute(&NEXT_CONFIG, values![json!({ "applied_at": now }).to_string()]).await?;
     }
-    task.commit().await?;
-    Ok(roster)
+    Ok((in_use(task, stored).await?, differs || stepped))
 }
 
 /// Reads the roster in one transaction.
@@ -162,11 +170,10 @@ async fn write<R: Run>(
     });
     let members =
         chats.iter().flat_map(|(id, chat)| (0_i64..).zip(&chat.members).map(|(place, bot)| (*id, place, *bot)));
-    let at = json!({ "applied_at": now }).to_string();
     let names = personas.iter().map(|(name, (revision, _))| (name.as_str(), *revision));
     let bodies = personas.iter().map(|(name, (revision, body))| (name.as_str(), *revision, Of(body)));
     let aliases = aliases.iter().map(|(telegram, chat)| (*telegram, *chat));
-    let rows: [(_, Vec<Value<'_>>); 12] = [
+    let rows: [(_, Vec<Value<'_>>); 11] = [
         (&FREE_BOTS, values![bots.keys().map(|bot| bot.0).collect::<Vec<i64>>()]),
         (&FREE_CHATS, values![ids()]),
         (&NEW_PERSONAS, values![Rows::of(R::DATABASE, names)]),
@@ -178,7 +185,6 @@ async fn write<R: Run>(
         (&NO_MEMBERS, values![ids()]),
         (&NEW_MEMBERS, values![Rows::of(R::DATABASE, members)]),
         (&NEW_LEASES, values![owner, epoch]),
-        (&NEXT_CONFIG, values![at]),
     ];
     for (statement, values) in rows {
         task.execute(statement, values).await?;

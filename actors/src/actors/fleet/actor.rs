@@ -134,6 +134,7 @@ impl Actor for FleetActor {
             FleetMsg::ReadRoster => state.read_roster(&myself),
             FleetMsg::TokenChanged(bot) => state.on_token_changed(&myself, bot).await,
             FleetMsg::RosterRead(read) => state.on_roster_read(&myself, read).await,
+            FleetMsg::ProvidersChanged(setups, gone) => state.on_providers_changed(&myself, setups, gone).await,
             FleetMsg::Shared(nodes) => state.on_shared(nodes),
             FleetMsg::ReconcileWithoutBus if state.args.node.bus.is_up() => {}
             FleetMsg::Reconcile | FleetMsg::ReconcileWithoutBus => state.reconcile(&myself),

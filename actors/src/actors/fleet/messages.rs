@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ractor::{ActorCell, RpcReplyPort};
 
 use crate::actors::fleet::child::Child;
+use crate::actors::fleet::setup::ProviderSetup;
 use crate::actors::fleet::snapshot::FleetSnapshot;
 use crate::actors::node::ended::Ended;
 use crate::actors::orders::doubt::{Doubt, Order};
@@ -66,6 +67,8 @@ pub enum FleetMsg {
     TokenChanged(BotId),
     /// The result of reading the configuration.
     RosterRead(Result<Roster, StoreError>),
+    /// The configuration has other providers: these are new or described otherwise, and those of these names are gone.
+    ProvidersChanged(Vec<ProviderSetup>, Vec<String>),
     /// The number of nodes that share the work.
     Shared(u64),
     /// Look for work that no hint announced, if the bus is down.

@@ -12,27 +12,15 @@ use crate::actors::fleet::apis::ApiFactory;
 use crate::actors::fleet::leasing::Leasing;
 use crate::actors::fleet::roster::RosterReading;
 use crate::actors::fleet::settings::FleetSettings;
+use crate::actors::fleet::setup::ProviderSetup;
 use crate::actors::fleet::starting::Ramp;
 use crate::actors::fleet::supervision::Book;
 use crate::actors::node::Node;
 use crate::actors::node::tasks::Tasks;
 use crate::actors::node::webhooks::Webhooks;
-use crate::actors::provider::settings::ProviderSettings;
 use crate::domain::ids::{BotId, TelegramUserId};
 use crate::domain::operator_order::OrderTarget;
 use crate::policy::ownership::settings::OwnershipSettings;
-use crate::ports::llm::LlmProvider;
-
-/// A provider as the runtime has set it up.
-#[derive(Clone)]
-pub struct ProviderSetup {
-    /// The provider's name in the manifest.
-    pub name: String,
-    /// The adapter.
-    pub llm: Arc<dyn LlmProvider>,
-    /// The provider's settings: limits, pauses, breakers.
-    pub settings: ProviderSettings,
-}
 
 /// Arguments of the fleet.
 pub struct FleetArgs {

@@ -24,7 +24,7 @@ pub mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -168,9 +168,9 @@ pub struct Node {
     pub vitals: Vitals,
     /// Wakes whoever waits here for the end of an operator's order.
     pub orders_ended: Notify,
+    budgets: RwLock<Vec<BudgetSpec>>,
     /// Chats that somebody watches.
     pub watched: Watched,
-    budgets: Vec<BudgetSpec>,
     ended: watch::Sender<Option<Ended>>,
     ids: IdSource,
 }
@@ -226,27 +226,33 @@ impl Node {
             operators: OnceLock::new(),
             vitals: Vitals::default(),
             orders_ended: Notify::new(),
+            budgets: RwLock::default(),
             watched: Watched::default(),
-            budgets: Vec::new(),
             ended: watch::Sender::new(None),
         }
     }
 
     /// Returns the node with these budgets. A budget of one named bot or chat overrides a budget for each.
     #[must_use]
-    pub fn with_budgets(mut self, specs: &[BudgetSpec]) -> Self {
-        self.budgets = specs.to_vec();
-        self.renew_budgets();
+    pub fn with_budgets(self, specs: &[BudgetSpec]) -> Self {
+        self.set_budgets(specs);
         self
+    }
+
+    /// Puts other budgets in force. What was spent in a budget's period counts on under another limit.
+    pub fn set_budgets(&self, specs: &[BudgetSpec]) {
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = specs.to_vec();
+        self.renew_budgets();
     }
 
     /// Applies the budgets anew after bots or chats were added or removed.
     pub fn renew_budgets(&self) {
         let mut budgets = HashMap::new();
         let known = self.directory.known();
+        let specs = self.budgets.read().unwrap_or_else(PoisonError::into_inner);
         let named = |spec: &&BudgetSpec| matches!(spec.owner, BudgetOwner::Bot(Some(_)) | BudgetOwner::Chat(Some(_)));
-        let each = self.budgets.iter().filter(|spec| !named(spec));
-        for spec in each.chain(self.budgets.iter().filter(named)) {
+        let each = specs.iter().filter(|spec| !named(spec));
+        for spec in each.chain(specs.iter().filter(named)) {
             for scope in owners(&known, &spec.owner) {
                 let key = BudgetKey { scope, unit: spec.unit, per: spec.per };
                 budgets.insert(key, Budget { key, limit: spec.limit });

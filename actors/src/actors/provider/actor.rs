@@ -68,6 +68,8 @@ pub struct ProviderState {
     turn: usize,
     alarm: Alarm,
     tasks: Tasks,
+    /// Set once another actor has the provider's place.
+    retiring: bool,
 }
 
 /// The provider actor.
@@ -98,6 +100,7 @@ impl Actor for ProviderActor {
             turn: 0,
             alarm: Alarm::default(),
             tasks: Tasks::new(move || drop(alarm.cast(ProviderMsg::TaskPanicked))),
+            retiring: false,
         })
     }
 
@@ -119,6 +122,7 @@ impl Actor for ProviderActor {
                 state.unpark();
             }
             ProviderMsg::Shared(nodes) => state.keys.share_among(nodes),
+            ProviderMsg::Retire => state.retiring = true,
             ProviderMsg::KeyReplaced => state.keys.replaced(KeyIndex(0)),
             ProviderMsg::TaskPanicked => return Err(TaskPanicked.into()),
             ProviderMsg::GetSnapshot(reply) => {
@@ -127,6 +131,9 @@ impl Actor for ProviderActor {
             }
         }
         state.pump();
+        if state.retiring && state.is_idle() {
+            state.myself.stop(Some("replaced".to_owned()));
+        }
         Ok(())
     }
 }
@@ -197,6 +204,11 @@ impl ProviderState {
             Ok(()) => waiting.answer.give(Err(CallError::unavailable("no allowance: others were quicker"))),
             Err(error) => waiting.answer.give(Err(error)),
         }
+    }
+
+    /// Returns whether no call waits or is under way.
+    fn is_idle(&self) -> bool {
+        self.lanes.values().all(|lane| lane.in_flight == 0 && lane.waiting() == 0)
     }
 
     fn unpark(&mut self) {

@@ -19,6 +19,8 @@ pub enum ProviderMsg {
     Wake,
     /// This many nodes share the keys: each uses its part of their limits.
     Shared(u64),
+    /// Another actor takes the provider's place: finish what is in hand, then end.
+    Retire,
     /// The first key was replaced: what was known of its refusals is over.
     KeyReplaced,
     /// One of the actor's calls panicked.

@@ -1,0 +1,2 @@
+DROP TABLE config_step;
+DROP TABLE resource;
