@@ -57,7 +57,6 @@ async fn i12_a_provider_of_the_api_takes_the_key_that_is_given_and_to_its_addres
     stage.until_json("/api/v1/fleet", |fleet| fleet["providers"].as_array().is_some_and(|all| all.len() == 2)).await;
     stage.say(0, "nobody has a key for this");
     until_key(&stage, "second", "refused").await;
-    stage.settle().await;
     assert_eq!(stage.simulation.provider.call_count(), 0, "no call goes out without a key");
     local(&stage).call(key_of("second", PROVIDER_KEY)).await.unwrap();
     until_key(&stage, "second", "usable").await;
@@ -77,13 +76,13 @@ async fn i12_a_provider_of_the_api_takes_the_key_that_is_given_and_to_its_addres
     }
     stage.say(0, "to another address");
     until_key(&stage, "second", "refused").await;
-    stage.settle().await;
     assert_eq!(stage.simulation.provider.call_count(), asked, "the key went nowhere");
     local(&stage).call(key_of("second", PROVIDER_KEY)).await.unwrap();
     until_key(&stage, "second", "usable").await;
     let sent = stage.sends();
     stage.say(0, "there too?");
     stage.until_sent(sent + 1).await;
+    stage.settle().await;
 
     stage.product.kill_9().await.unwrap();
     stage.product.restart().await.unwrap();
