@@ -109,10 +109,10 @@ impl Reader {
             wanted,
         };
         let names = Names::of_directory(&reader.fleet.node.directory);
-        let named = |chat: &ChatId| names.of(LeaseKey::Chat(*chat));
+        let name_of = |chat: &ChatId| names.of(LeaseKey::Chat(*chat));
         let start = StreamStart {
             node: reader.fleet.node.name.clone(),
-            chats: reader.wanted.chats.iter().map(named).collect(),
+            chats: reader.wanted.chats.iter().map(name_of).collect(),
         };
         reader.tell("start", &start);
         if sees.too_many {
@@ -124,7 +124,7 @@ impl Reader {
             let end = ends.get(&chat).copied().unwrap_or_default();
             let (place, reset) = begins_at(before.chats.get(&chat).copied(), end, ring);
             if let Some(why) = reset {
-                let chat = Some(named(&chat));
+                let chat = Some(name_of(&chat));
                 reader.tell("reset", &StreamReset { chat, why, entry: Some(place.entry) });
             }
             reader.cursor.chats.insert(chat, place);

@@ -100,11 +100,11 @@ pub(crate) async fn configure<E: Engine>(
 /// Stores the things that changed, and the step under the number of the configuration.
 async fn step<R: Run>(task: &mut R, new: &NewConfiguration, now: Timestamp) -> Result<i64, Fault> {
     let number: i64 = task.fetch(&IN_FORCE, values![]).await?.pop().unwrap_or(0);
-    let changed = |change: &ResourceChange| {
+    let numbered = |change: &ResourceChange| {
         let after = change.after.clone().map(|after| Resource { version: number, ..after });
         ResourceChange { after, ..change.clone() }
     };
-    let changes: Vec<ResourceChange> = new.changes.iter().map(changed).collect();
+    let changes: Vec<ResourceChange> = new.changes.iter().map(numbered).collect();
     let gone = changes.iter().filter(|change| change.after.is_none());
     let gone = gone.map(|change| (change.id.kind.as_str(), change.id.name.as_str()));
     task.execute(&REMOVE_RESOURCES, values![Rows::of(R::DATABASE, gone)]).await?;
