@@ -30,10 +30,9 @@ impl Form {
     /// Returns the media type.
     pub const fn media_type(self) -> &'static str {
         match self {
-            Self::Json => "application/json",
+            Self::Json | Self::Socket => "application/json",
             Self::Lines => "application/x-ndjson",
             Self::Events => "text/event-stream",
-            Self::Socket => "application/json",
         }
     }
 }
