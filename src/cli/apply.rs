@@ -86,7 +86,7 @@ async fn apply(args: &ApplyArgs) -> anyhow::Result<AppliedRoster> {
 /// Formats one line for each change, and a last line that counts the changes.
 pub(super) fn shown(applied: &AppliedRoster) -> String {
     let lines = applied.diff.lines();
-    let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     let (count, seq) = (lines.len(), applied.config_seq);
     // Writing to a String cannot fail.
     let _ = match (count, applied.dry_run) {

@@ -120,7 +120,9 @@ pub(super) fn line(entry: &EntryView) -> String {
     let author = match (&entry.bot, &entry.words) {
         (Some(bot), _) => bot.clone(),
         (None, Some(words)) if !words.name.is_empty() => words.name.clone(),
-        (None, _) => format!("({})", serde_json::to_value(entry.author).ok().and_then(named).unwrap_or_default()),
+        (None, _) => {
+            format!("({})", serde_json::to_value(entry.author).ok().as_ref().and_then(named).unwrap_or_default())
+        }
     };
     let words = entry.words.as_ref();
     let said =
@@ -130,7 +132,7 @@ pub(super) fn line(entry: &EntryView) -> String {
     format!("{at}  #{}  {}  {author}{said}", entry.number, entry.kind.as_str())
 }
 
-fn named(value: serde_json::Value) -> Option<String> {
+fn named(value: &serde_json::Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 

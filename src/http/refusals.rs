@@ -33,7 +33,7 @@ impl Sender {
     pub(super) fn of(request: &Request) -> Self {
         let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         Self {
-            address: request.extensions().get::<Client>().and_then(|client| client.address()),
+            address: request.extensions().get::<Client>().and_then(Client::address),
             request: id.map(|id| id.chars().take(REQUEST_MAX).collect()),
         }
     }

@@ -29,11 +29,15 @@ pub(super) async fn run(node: Arc<Node>, hub: Arc<EventHub>) {
             message = messages.recv() => match message {
                 Some(BusMessage::Event(event)) => {
                     let frame = Frame::plain(event.kind.clone(), Source::Fleet, &event);
-                    frame.into_iter().for_each(|frame| hub.pass_on(frame));
+                    if let Some(frame) = frame {
+                        hub.pass_on(frame);
+                    }
                 }
                 Some(BusMessage::Watching(chats)) => node.watched.heard(&chats),
                 Some(BusMessage::Appended(chats)) => {
-                    chats.into_iter().for_each(|(chat, number)| hub.hint(chat, number));
+                    for (chat, number) in chats {
+                        hub.hint(chat, number);
+                    }
                 }
                 Some(BusMessage::Hints(hints)) if hints.contains(&Hint::People) => hub.look_now(),
                 Some(BusMessage::Hints(_) | BusMessage::ConfigurationChanged(_)) => {}

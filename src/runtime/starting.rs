@@ -67,6 +67,7 @@ impl RunningFleet {
     ///
     /// # Errors
     /// The same as of [`RunningFleet::start`].
+    #[allow(clippy::too_many_lines, reason = "it starts the parts one after the other")]
     pub async fn start_as(config: &Config, mut manifest: LoadedManifest, launch: Option<i64>) -> anyhow::Result<Self> {
         let connections = config.connections(&ProcessSecrets)?;
         let telegram = TelegramClient::new(&config.telegram)?;

@@ -151,7 +151,7 @@ async fn diff(args: &DiffArgs) -> anyhow::Result<()> {
         }
     }
     if text.is_empty() {
-        text = "no difference".to_owned();
+        text.push_str("no difference");
     }
     shown(args.common.json, &changed, &text)
 }

@@ -75,24 +75,23 @@ fn token(
 ) -> Option<(i64, Option<SecretString>)> {
     let key = found.place("token")?;
     let known = checks.stored.as_ref().and_then(|stored| stored.telegram_ids.get(&spec.credential).copied());
-    let (id, token) = match known {
-        Some(id) => (id, None),
-        None => {
-            let Some(token) = checks.secret(key, &spec.credential) else {
-                // Without its token nobody knows which bot of Telegram it is.
-                if checks.stored.is_some() {
-                    checks.fault(key, "leads to no token on this node", "put the token there first");
-                }
-                return None;
-            };
-            let Some(id) = token_id(token.expose_secret()) else {
-                let what = "what it leads to has not the form of a bot token";
-                let remedy = "copy the whole token that @BotFather gave: digits, a colon, 35 letters or more";
-                checks.fault(key, what, remedy);
-                return None;
-            };
-            (id, Some(token))
-        }
+    let (id, token) = if let Some(id) = known {
+        (id, None)
+    } else {
+        let Some(token) = checks.secret(key, &spec.credential) else {
+            // Without its token nobody knows which bot of Telegram it is.
+            if checks.stored.is_some() {
+                checks.fault(key, "leads to no token on this node", "put the token there first");
+            }
+            return None;
+        };
+        let Some(id) = token_id(token.expose_secret()) else {
+            let what = "what it leads to has not the form of a bot token";
+            let remedy = "copy the whole token that @BotFather gave: digits, a colon, 35 letters or more";
+            checks.fault(key, what, remedy);
+            return None;
+        };
+        (id, Some(token))
     };
     if let Some(first) = ids.get(&id) {
         checks.fault(key, format!("leads to a token of the same bot as {first}"), "give each bot its own token");

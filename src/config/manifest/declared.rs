@@ -154,7 +154,7 @@ pub fn fingerprint(declared: &[Declaration]) -> String {
         hash.update(serde_json::to_string(keys).unwrap_or_default().as_bytes());
         hash.update(b"\n");
     }
-    hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(hash.finish().as_ref())
 }
 
 /// A stored configuration, checked.

@@ -122,7 +122,7 @@ impl Follower {
                     setups.push(setup);
                 }
                 Err(error) => {
-                    tracing::error!(provider = name, error = %format!("{error:#}"), "the provider stays as it was")
+                    tracing::error!(provider = name, error = %format!("{error:#}"), "the provider stays as it was");
                 }
             }
         }

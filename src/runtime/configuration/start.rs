@@ -147,6 +147,8 @@ pub(in crate::runtime) fn put_in_force(
 pub(super) fn keys_of<'a>(things: impl Iterator<Item = (&'a ResourceId, Keys)>) -> BTreeMap<String, Keys> {
     let providers = things.filter(|(id, _)| id.kind == ResourceKind::Provider);
     let mut keys: BTreeMap<String, Keys> = providers.map(|(id, keys)| (id.name.clone(), keys)).collect();
-    keys.values_mut().for_each(|keys| keys.retain(|_, value| *value != Value::Null));
+    for keys in keys.values_mut() {
+        keys.retain(|_, value| *value != Value::Null);
+    }
     keys
 }

@@ -33,7 +33,7 @@ impl Discretion {
 pub(in crate::runtime) fn words_of(entry: &TranscriptEntry) -> Option<Words> {
     let holds = entry.text.is_some() || entry.media.is_some() || !entry.author.name.is_empty();
     let is_ours = entry.fleet_bot.is_some() || entry.author.kind == AuthorKind::Bot;
-    holds.then(|| if is_ours { Words::About(entry.date) } else { Words::Of(entry.author.id, entry.date) })
+    holds.then_some(if is_ours { Words::About(entry.date) } else { Words::Of(entry.author.id, entry.date) })
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ const TAKEN_MAX: usize = 64;
 
 /// The part of the stream that a reader may see.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "four permissions that have nothing to do with one another")]
 pub struct Sees {
     /// History and state of these chats.
     pub chats: Vec<ChatId>,
