@@ -218,9 +218,9 @@ async fn a_change_asks_for_the_version_and_back_to_a_number_and_forth() {
         stage.patched(&path, json!({ "temperature": temperature })).await;
         numbers.push(stage.json("/api/v1/config").await["number"].as_i64().unwrap());
     }
-    let stale = stage.request(Method::PATCH, &path).header("if-match", format!("\"{start}\""));
-    let stale = stale.json(&json!({ "keys": { "temperature": 0.9 } })).send().await.unwrap();
-    assert_eq!(stale.status(), StatusCode::PRECONDITION_FAILED);
+    let late = stage.request(Method::PATCH, &path).header("if-match", format!("\"{start}\""));
+    let late = late.json(&json!({ "keys": { "temperature": 0.9 } })).send().await.unwrap();
+    assert_eq!(late.status(), StatusCode::PRECONDITION_FAILED);
     let faulty = json!({ "keys": { "temperature": 9, "colour": "red" } });
     let (status, told) = stage.changed(Method::PATCH, &path, &path, Some(faulty)).await;
     let detail = told["detail"].as_str().unwrap();

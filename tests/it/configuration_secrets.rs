@@ -36,10 +36,10 @@ async fn states(stage: &FleetStage) -> Vec<(String, String)> {
 }
 
 /// Waits until the first key of a provider is in a state.
-async fn until_key(stage: &FleetStage, provider: &str, state: &str) {
+async fn until_key(stage: &FleetStage, provider: &str, wanted: &str) {
     let is_it = |fleet: &Value| {
         let all = fleet["providers"].as_array();
-        all.is_some_and(|all| all.iter().any(|one| one["name"] == provider && one["keys"][0]["state"] == state))
+        all.is_some_and(|all| all.iter().any(|one| one["name"] == provider && one["keys"][0]["state"] == wanted))
     };
     stage.until_json("/api/v1/fleet", is_it).await;
 }
