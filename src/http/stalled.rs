@@ -102,7 +102,7 @@ mod tests {
         let reads = async {
             let mut read = Vec::new();
             while read.len() < 100 {
-                advance(STALLED_FOR - Duration::from_secs(1)).await;
+                advance(STALLED_FOR.saturating_sub(Duration::from_secs(1))).await;
                 let mut some = [0; 8];
                 let count = far.read(&mut some).await.unwrap();
                 read.extend_from_slice(&some[..count]);

@@ -416,8 +416,8 @@ async fn two_hundred_bots_are_applied_at_once() {
     let manifest = product.files().manifest();
     let words = ["apply", "--manifest", manifest.to_str().unwrap()];
     let (ok, told) = ordered(product.files().dir(), &product.api().address(), &words).await;
-    let took = since.elapsed();
     assert!(ok && told.contains("220 changes"), "{told}");
-    eprintln!("200 bots in 20 chats applied in {} ms", took.as_millis());
+    // Far above what it takes: 125 ms of a debug build, measured by hand.
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
     assert!(simulation.world.wait_until_polling(200, DEADLINE).await, "{}", product.log_tail());
 }

@@ -192,7 +192,7 @@ async fn a_forgotten_persons_words_are_in_no_frame_after_the_forgetting() {
     let chat = &stage.simulation.world.spec().chats[0];
     let person = chat.people[0];
     for time in 0..20 {
-        stage.simulation.world.post(chat.id, person, Post::text(&format!("{MARKER} {time}"))).unwrap();
+        stage.simulation.world.post(chat.id, person, Post::text(format!("{MARKER} {time}"))).unwrap();
     }
     let there = ends(&stage).await;
     before.until("her words", |follower| follower.has(&there)).await;
@@ -225,7 +225,8 @@ async fn one_that_does_not_keep_up_is_dropped_with_notice() {
     let mut events = operations.watch(&reads, None, StreamAsked::default()).await.unwrap();
     assert_eq!(events.next().await.unwrap().frame.name, "start");
     let stop = admin.grant::<Stop>().unwrap();
-    let toggle = async |time: usize| operations.set_stop(&stop, Part::Chat("lounge"), time % 2 == 0).await.unwrap();
+    let toggle =
+        async |time: usize| operations.set_stop(&stop, Part::Chat("lounge"), time.is_multiple_of(2)).await.unwrap();
     stream::iter(0..5_000).map(toggle).buffer_unordered(100).for_each(async |()| {}).await;
     let mut last = String::new();
     while let Some(sent) = events.next().await {

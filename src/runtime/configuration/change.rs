@@ -248,7 +248,7 @@ mod tests {
     }
 
     fn object(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+        if let Value::Object(fields) = value { fields } else { Map::new() }
     }
 
     fn wanted(keys: Value) -> Wanted {
@@ -307,7 +307,7 @@ mod tests {
         let keys = object(json!({ "scope": "bot", "unit": "tokens", "per": "day", "limit": 5, "name": "Ada" }));
         let made = create(&Configuration::default(), ResourceKind::Budget, None, &keys, author()).unwrap();
         assert_eq!(made.id.name, "bot-tokens-day-Ada");
-        let now = after(&Configuration::default(), &[made.clone()]);
+        let now = after(&Configuration::default(), std::slice::from_ref(&made));
         assert!(change(&now, &made.id, None, &wanted(json!({ "limit": 6 })), author()).is_ok());
         let other = change(&now, &made.id, None, &wanted(json!({ "per": "hour" })), author());
         assert!(matches!(other, Err(ChangeError::NamesBudget(_))));

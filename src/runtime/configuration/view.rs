@@ -258,9 +258,9 @@ mod tests {
 
     use super::*;
 
-    fn thing(value: Value) -> Option<Resource> {
+    fn thing(value: Value) -> Resource {
         let keys = Keys::from([("style".to_owned(), value), ("token".to_owned(), json!("env:A"))]);
-        Some(Resource { keys, ..Resource::default() })
+        Resource { keys, ..Resource::default() }
     }
 
     #[test]
@@ -271,9 +271,9 @@ mod tests {
             after,
         };
         let changes = [
-            change("Baran", thing(json!(1)), thing(json!(2))),
-            change("Deniz", None, thing(json!(1))),
-            change("Cem", thing(json!(1)), None),
+            change("Baran", Some(thing(json!(1))), Some(thing(json!(2)))),
+            change("Deniz", None, Some(thing(json!(1)))),
+            change("Cem", Some(thing(json!(1))), None),
         ];
         assert_eq!(difference_of(&changes), "+ bot Deniz; ~ bot Baran: style; - bot Cem");
         let fields = field_changes(&changes);

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn garbage_is_no_cursor() {
         let long = "1:1.1,".repeat(TEXT_MAX_BYTES);
-        let many: String = (1..=51).map(|chat| format!("{chat}:1.1,")).collect();
+        let many = (1..=51).fold(String::new(), |text, chat| text + &chat.to_string() + ":1.1,");
         for text in
             ["1", "1:2", "1:2.", "1:.2", "1:-2.3", "1:+2.3", "x:1.2", "a:", "a:1.2", "1:2.3;4:5.6", &long, &many]
         {

@@ -55,7 +55,6 @@ async fn i10_providers_budgets_and_bots_follow_on_every_node_with_every_hint_los
         took.push(stage.follows(1, |fleet| fleet["budgets"].to_string().contains(&limit.to_string())).await);
     }
     took.sort_unstable();
-    eprintln!("a budget on the other node, every hint lost: {took:?}");
     assert!(took[ROUNDS / 2] < WITHIN, "{took:?}");
 
     // A provider that is described otherwise takes the calls of both nodes, and those under way end well.
