@@ -322,6 +322,8 @@ fn broken_off<T>(
             line = lines.next() => line.map(|line| (line, Some((lines, ended)))),
         }
     })
+    // Compression asks once more after the end.
+    .fuse()
 }
 
 /// Reads a request of a route; what comes back carries it out.
@@ -419,5 +421,8 @@ mod tests {
         let ended = tokio::time::sleep(Duration::from_millis(20));
         let cut: Vec<_> = broken_off(open, ended).map(|line| line.is_ok()).collect().await;
         assert_eq!(cut, [true, true, false]);
+        let mut over = Box::pin(broken_off(lines(), std::future::pending()));
+        while over.next().await.is_some() {}
+        assert!(over.next().await.is_none(), "compression asks once more after the end");
     }
 }
