@@ -77,8 +77,7 @@ async fn a_second_of_standstill_is_seen_in_the_tail() {
 async fn messages_that_a_dead_product_never_answers_are_seen_in_the_tail() {
     let found = measured(Duration::from_millis(2700)..Duration::from_secs(60)).await;
     assert_eq!((found.messages, found.latency.count()), (300, 300));
-    // Thirty, and fewer where a busy machine stops the product late.
-    assert!(found.unanswered >= 25, "{}", found.unanswered);
+    assert!(found.unanswered >= 29, "{}", found.unanswered);
     assert!(found.latency.within_ms(0.99) > 1000.0, "{}", found.latency);
     assert!(found.last_answer.within_ms(0.99) > 1000.0, "{}", found.last_answer);
 }
